@@ -1,0 +1,30 @@
+# Every target sets up what it needs: a virtual environment in .venv with the pinned dependencies of uv.lock.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.synced
+
+.PHONY: demo test lint bench clean
+
+demo: $(STAMP)                ## run the main job on one machine: make demo [TAPE=file-or-folder]
+	@$(BIN)/holdfast demo $(if $(TAPE),--tape "$(TAPE)")
+
+test: $(STAMP)                ## run every test
+	@$(BIN)/pytest -n 2
+
+lint: $(STAMP)                ## format, style and types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+bench: $(STAMP)               ## print the numbers of docs/benchmarks.md again
+	@$(BIN)/python -m benchmarks
+
+$(STAMP): uv.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	@UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --quiet --frozen --all-extras
+	@touch $@
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,1 @@
+"""Holdfast: order execution and exit protection on Polymarket, Kalshi and Coinbase."""

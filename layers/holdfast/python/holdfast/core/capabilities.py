@@ -1,0 +1,70 @@
+"""What a venue can do and what its calls cost. Core plans from these values, never from a venue's name."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from holdfast.core.scale import Scale
+
+
+class CancelAck(StrEnum):
+    """How final a positive answer to a cancel is."""
+
+    FINAL_WITH_FILLS = "final_with_fills"
+    FINAL = "final"
+    QUEUED = "queued"
+
+
+class Replace(StrEnum):
+    """Whether an order can be changed in place."""
+
+    AMEND = "amend"
+    EDIT = "edit"
+    NONE = "none"
+
+
+class Bucket(Struct, frozen=True):
+    """A token bucket: `refill` tokens a second up to `capacity`."""
+
+    name: str
+    refill: int
+    capacity: int
+
+
+class Costs(Struct, frozen=True):
+    """Tokens per call or, for batches, per item."""
+
+    create: int
+    cancel: int
+    amend: int
+    decrease: int
+    read: int
+    order_read: int
+
+
+class Capabilities(Struct, frozen=True):
+    """What core needs to know of a venue.
+
+    `batch_create` and `batch_cancel` are the most items in one call (1: no batches); what fits the write bucket
+    bounds them further. `states_as_of`: the venue says as of when its reads of user data are; `as_of_slack_ms` is
+    taken off that time because it is approximate. `read_lag_ms` serves where the venue states none.
+    """
+
+    scale: Scale
+    netting: bool
+    post_only: bool
+    batch_create: int
+    batch_cancel: int
+    write_bucket: Bucket
+    read_bucket: Bucket
+    costs: Costs
+    cancel_ack: CancelAck
+    replace: Replace
+    decrease: bool
+    reserves_sells: bool
+    native_bracket: bool
+    states_as_of: bool
+    as_of_slack_ms: int
+    read_lag_ms: int
+    reduce_only_immediate: bool
+    books_per_call: int
