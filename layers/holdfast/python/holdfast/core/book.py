@@ -1,0 +1,107 @@
+"""Order book of one market: snapshots, deltas, best prices, depth, and whether it can be trusted."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from msgspec import Struct
+
+from holdfast.core.market import Side
+from holdfast.core.orders import OpenOrder
+
+Level = tuple[int, int]  # price, size
+
+
+class BookState(StrEnum):
+    """What a book is good for."""
+
+    OK = "ok"
+    EMPTY = "empty"
+    ONE_SIDED = "one_sided"
+    CROSSED = "crossed"
+    STALE = "stale"
+
+
+class OrderBook:
+    """Resting size by price. Prices and sizes are units of the venue's Scale; `at_ms` is when it was last true."""
+
+    __slots__ = ("_best_ask", "_best_bid", "asks", "at_ms", "bids", "market")
+
+    def __init__(self, market: str, bids: Iterable[Level] = (), asks: Iterable[Level] = (), at_ms: int = 0) -> None:
+        self.market = market
+        self.apply_snapshot(bids, asks, at_ms)
+
+    def apply_snapshot(self, bids: Iterable[Level], asks: Iterable[Level], at_ms: int) -> None:
+        """Replace the whole book. Levels of size zero or less are left out."""
+        self.bids = {price: size for price, size in bids if size > 0}
+        self.asks = {price: size for price, size in asks if size > 0}
+        self.at_ms = at_ms
+        self._best_bid: int | None = max(self.bids, default=None)
+        self._best_ask: int | None = min(self.asks, default=None)
+
+    def apply_delta(self, side: Side, price: int, change: int, at_ms: int) -> None:
+        """Add a signed change to one level; a level at or below zero is gone."""
+        levels = self.bids if side is Side.BUY else self.asks
+        self.set_level(side, price, levels.get(price, 0) + change, at_ms)
+
+    def set_level(self, side: Side, price: int, size: int, at_ms: int) -> None:
+        """Set one level's size; zero or less removes it."""
+        self.at_ms = max(self.at_ms, at_ms)
+        if side is Side.BUY:
+            if size > 0:
+                self.bids[price] = size
+                if self._best_bid is None or price > self._best_bid:
+                    self._best_bid = price
+            elif self.bids.pop(price, None) is not None and price == self._best_bid:
+                self._best_bid = max(self.bids, default=None)
+        elif size > 0:
+            self.asks[price] = size
+            if self._best_ask is None or price < self._best_ask:
+                self._best_ask = price
+        elif self.asks.pop(price, None) is not None and price == self._best_ask:
+            self._best_ask = min(self.asks, default=None)
+
+    @property
+    def best_bid(self) -> int | None:
+        """Highest bid, None where there is none."""
+        return self._best_bid
+
+    @property
+    def best_ask(self) -> int | None:
+        """Lowest ask, None where there is none."""
+        return self._best_ask
+
+    def ladder(self, side: Side) -> list[Level]:
+        """One side's levels, best first."""
+        levels = self.bids if side is Side.BUY else self.asks
+        return sorted(levels.items(), reverse=side is Side.BUY)
+
+    def depth(self, side: Side, worst_price: int) -> int:
+        """Size on one side that is at least as good as `worst_price`."""
+        if side is Side.BUY:
+            return sum(size for price, size in self.bids.items() if price >= worst_price)
+        return sum(size for price, size in self.asks.items() if price <= worst_price)
+
+    def state(self, now_ms: int, stale_after_ms: int) -> BookState:
+        """Whether decisions may rest on this book at `now_ms`. Staleness comes before shape."""
+        if now_ms - self.at_ms > stale_after_ms:
+            return BookState.STALE
+        bid, ask = self._best_bid, self._best_ask
+        if bid is None and ask is None:
+            return BookState.EMPTY
+        if bid is None or ask is None:
+            return BookState.ONE_SIDED
+        return BookState.CROSSED if bid >= ask else BookState.OK
+
+    def without(self, orders: Iterable[OpenOrder]) -> "OrderBook":
+        """A copy net of these orders' remaining sizes: what the market is without us."""
+        net = OrderBook(self.market, self.bids.items(), self.asks.items(), self.at_ms)
+        for order in orders:
+            net.apply_delta(order.side, order.price, -order.remaining, self.at_ms)
+        return net
+
+
+class Top(Struct, frozen=True):
+    """Best prices of a market."""
+
+    bid: int | None
+    ask: int | None

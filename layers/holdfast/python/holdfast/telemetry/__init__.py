@@ -1,0 +1,1 @@
+"""Structured events and metrics behind one port."""

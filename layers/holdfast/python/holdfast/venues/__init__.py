@@ -1,0 +1,1 @@
+"""One package per venue behind the port in `port`."""

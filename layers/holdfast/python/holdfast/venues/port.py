@@ -1,0 +1,163 @@
+"""The venue port: what every venue adapter does for the jobs.
+
+Writes never raise for what the venue answered: each item gets a typed outcome, and an outcome that nobody knows is
+`Unknown`. Reads raise a VenueError; an error is never an empty list. An adapter never retries a write.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from msgspec import Struct
+
+from holdfast.core.book import OrderBook
+from holdfast.core.capabilities import Capabilities
+from holdfast.core.market import MarketRules
+from holdfast.core.orders import (
+    Amendment,
+    Cancellation,
+    Fill,
+    OpenOrder,
+    Placement,
+    Reduction,
+    Settlement,
+)
+from holdfast.core.outcomes import CancelOutcome, ChangeOutcome, PlaceOutcome
+
+
+class OrderStatus(StrEnum):
+    """Where one order is."""
+
+    RESTING = "resting"
+    CANCELED = "canceled"
+    FILLED = "filled"
+
+
+class OrderRead(Struct, frozen=True):
+    """One order as a look-up shows it."""
+
+    order: OpenOrder
+    status: OrderStatus
+
+
+class OpenOrders(Struct, frozen=True):
+    """Every resting order of the account. `as_of_ms`: the venue's own time for its user data, 0 where it states none;
+    it was read before the list, so no write acknowledged earlier can be missing. `requested_at_ms` is our clock."""
+
+    orders: tuple[OpenOrder, ...]
+    as_of_ms: int
+    requested_at_ms: int
+
+
+class Balance(Struct, frozen=True):
+    """Money that can be spent, in money units, in all and per shard."""
+
+    available: int
+    by_shard: dict[int, int]
+
+
+class VenuePosition(Struct, frozen=True):
+    """The venue's own view of a position. `size` is signed on a netting venue; money in money units."""
+
+    market: str
+    size: int
+    fees_paid: int
+    realized_pnl: int
+
+
+class VenueStatus(Struct, frozen=True):
+    """Whether the venue trades now. `paused_shards` are those where trading is paused."""
+
+    active: bool
+    trading: bool
+    paused_shards: tuple[int, ...] = ()
+    resumes_at_ms: int = 0
+
+
+class Meter(Protocol):
+    """Pays for calls. An adapter asks it before every HTTP request and reports what the venue said of the rate."""
+
+    def spend(self, bucket: str, tokens: int, endpoint: str) -> None:
+        """Take tokens for one request to `endpoint`. Raises BudgetExhaustedError: then the request is not sent."""
+        ...
+
+    def record(self, endpoint: str, status: int, duration_us: int) -> None:
+        """Count a finished request; `status` 0 means no answer."""
+        ...
+
+
+class Venue(Protocol):
+    """One account at one venue. Prices, sizes and money are units of `capabilities.scale`; times UTC ms."""
+
+    @property
+    def name(self) -> str:
+        """The venue's name: "kalshi", "polymarket" or "coinbase"."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this account can do here; read from the venue at `connect` where it says."""
+        ...
+
+    def connect(self) -> None:
+        """Read the account's limits and costs. Called once before anything else."""
+        ...
+
+    def status(self) -> VenueStatus:
+        """Whether the venue trades now."""
+        ...
+
+    def market_rules(self, markets: Sequence[str]) -> dict[str, MarketRules]:
+        """The rules of these markets. A market that the venue does not know is absent from the answer."""
+        ...
+
+    def books(self, markets: Sequence[str]) -> dict[str, OrderBook]:
+        """Fresh books of these markets, own orders included. A market without a book is absent from the answer."""
+        ...
+
+    def open_orders(self) -> OpenOrders:
+        """Every resting order of the account, ours and foreign, all pages, all shards."""
+        ...
+
+    def find_order(self, order_id: str, market: str) -> OrderRead | None:
+        """One order by id; None where the venue does not show it, which proves nothing (absent-is-not-gone)."""
+        ...
+
+    def recent_orders(self, since_ms: int) -> list[OrderRead]:
+        """Orders of any status that were created since then, all pages: to find what a lost answer did."""
+        ...
+
+    def fills(self, since_ms: int) -> list[Fill]:
+        """Every fill since then, oldest first, all pages."""
+        ...
+
+    def settlements(self, since_ms: int) -> list[Settlement]:
+        """Every settled market of ours since then, oldest first, all pages."""
+        ...
+
+    def positions(self) -> list[VenuePosition]:
+        """Every position that is not flat."""
+        ...
+
+    def balance(self) -> Balance:
+        """Money that can be spent."""
+        ...
+
+    def place(self, batch: Sequence[Placement], deadline_ms: int) -> list[PlaceOutcome]:
+        """Send these orders in one request (1 item: the single endpoint). One outcome per item, in order.
+
+        Nothing is sent after `deadline_ms` (outcome Refused NOT_SENT). Empty budget: Refused RATE_LIMITED.
+        """
+        ...
+
+    def cancel(self, batch: Sequence[Cancellation], deadline_ms: int) -> list[CancelOutcome]:
+        """Cancel these orders in one request. One outcome per item, in order. NOT_FOUND proves nothing."""
+        ...
+
+    def amend(self, amendment: Amendment, deadline_ms: int) -> ChangeOutcome:
+        """Change one order in place."""
+        ...
+
+    def decrease(self, reduction: Reduction, deadline_ms: int) -> ChangeOutcome:
+        """Reduce one order's remaining size in place."""
+        ...
