@@ -1,1 +1,1 @@
-
+"""What is deployed: thin Lambda handlers around the jobs."""

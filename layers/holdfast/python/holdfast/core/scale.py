@@ -47,7 +47,7 @@ class Scale(Struct, frozen=True):
     @property
     def one(self) -> int:
         """The price 1 in price units: what a winning contract of a prediction market pays."""
-        return 10**self.price_decimals
+        return int(10**self.price_decimals)
 
     def price(self, text: str | int | Decimal, field: str = "price") -> int:
         """Text to price units."""

@@ -75,7 +75,11 @@ class VenueStatus(Struct, frozen=True):
 
 
 class Meter(Protocol):
-    """Pays for calls. An adapter asks it before every HTTP request and reports what the venue said of the rate."""
+    """Pays for reads and counts calls.
+
+    An adapter calls `spend` before every read request (pages are not known in advance) and `record` after every
+    request. Tokens of writes are taken by the executor, for a whole batch at once, before it opens the journal.
+    """
 
     def spend(self, bucket: str, tokens: int, endpoint: str) -> None:
         """Take tokens for one request to `endpoint`. Raises BudgetExhaustedError: then the request is not sent."""
