@@ -66,3 +66,11 @@ class LeaseLostError(HoldfastError):
 
 class SwitchesInvalidError(HoldfastError):
     """The switches can't be used. The last valid set stays in force, entries and quotes stop, exits go on."""
+
+
+class PositionMismatchError(HoldfastError):
+    """The venue settled another size than the ledger holds. Nothing is booked; fills must be read again."""
+
+    def __init__(self, market: str, held: int, settled: int) -> None:
+        self.market, self.held, self.settled = market, held, settled
+        super().__init__(f"{market}: the venue settled {settled} where the ledger holds {held}")
