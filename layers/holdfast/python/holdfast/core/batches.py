@@ -1,0 +1,73 @@
+"""Splitting a lane into calls, and holding back what depends on a call that did not end well."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeVar
+
+from holdfast.core.capabilities import Bucket
+from holdfast.core.draft import Dropped, DropReason
+from holdfast.core.errors import InvalidInputError
+from holdfast.core.market import Side
+from holdfast.core.orders import OpenOrder, Reduction, TargetOrder
+
+Item = TypeVar("Item")
+
+
+class Split(NamedTuple):
+    """Targets that may be sent now, and those that may not."""
+
+    ready: tuple[TargetOrder, ...]
+    blocked: tuple[Dropped, ...]
+
+
+def batches(items: Sequence[Item], per_call: int, cost: int, bucket: Bucket, reserve: int) -> list[Sequence[Item]]:
+    """Split into calls of at most `per_call` items, each of which a full bucket can grant at once.
+
+    `cost` is tokens per item; `reserve` are the bucket's tokens kept for exits. Raises InvalidInputError where not
+    even one item could ever be granted.
+    """
+    grantable = (bucket.capacity - reserve) // cost if cost else len(items)
+    if items and min(per_call, grantable) < 1:
+        what = f"at most {bucket.capacity - cost} tokens of bucket {bucket.name}, with at least 1 item per call"
+        raise InvalidInputError("reserve", reserve, what)
+    size = max(min(per_call, grantable), 1)
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def blocked_places(
+    places: Sequence[TargetOrder],
+    unfinished_cancels: Iterable[OpenOrder],
+    unfinished_reductions: Iterable[Reduction] = (),
+) -> Split:
+    """Hold back targets (entries, quotes or exits) that could meet an order whose end is not finally acknowledged.
+
+    On the same market and side always (both could fill); on the other side where the prices cross. A reduction that
+    is not acknowledged blocks its side alone: its order stays in any case, so the plan kept crossing targets out.
+    """
+    cancels = list(unfinished_cancels)
+    sides = {(order.market, order.side) for order in cancels}
+    sides.update((reduction.market, reduction.side) for reduction in unfinished_reductions)
+    if not sides:
+        return Split(tuple(places), ())
+    bids: dict[str, int] = {}
+    asks: dict[str, int] = {}
+    for order in cancels:
+        if order.side is Side.BUY:
+            bids[order.market] = max(bids.get(order.market, order.price), order.price)
+        else:
+            asks[order.market] = min(asks.get(order.market, order.price), order.price)
+
+    def is_blocked(target: TargetOrder) -> bool:
+        if (target.market, target.side) in sides:
+            return True
+        if target.side is Side.BUY:
+            return target.price >= asks.get(target.market, target.price + 1)
+        return target.price <= bids.get(target.market, target.price - 1)
+
+    ready: list[TargetOrder] = []
+    blocked: list[Dropped] = []
+    for target in places:
+        if is_blocked(target):
+            blocked.append(Dropped(target, DropReason.CANCEL_UNFINISHED))
+        else:
+            ready.append(target)
+    return Split(tuple(ready), tuple(blocked))

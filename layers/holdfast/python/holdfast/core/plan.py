@@ -1,0 +1,220 @@
+"""The plan: what turns an account's open orders into its target orders, for all markets at once.
+
+One pass over each input, linear in their number. An order that already matches its target is kept, because its
+place in the queue is worth money; everything else goes into lanes (design section 5, steps 6 and 7).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from itertools import chain
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from holdfast.core.capabilities import Capabilities, Replace
+from holdfast.core.draft import Draft, Dropped, DropReason, Rules
+from holdfast.core.errors import InvalidInputError
+from holdfast.core.lanes import abandoned_first, inner_first, within_position, without_crossings
+from holdfast.core.market import Side
+from holdfast.core.orders import Amendment, OpenOrder, Purpose, Reduction, TargetOrder
+
+__all__ = ["DropReason", "Dropped", "Plan", "PlanPolicy", "plan"]
+
+_FLAT: Mapping[str, int] = MappingProxyType({})
+_BUY, _QUOTE, _ENTRY, _EXIT = Side.BUY, Purpose.QUOTE, Purpose.ENTRY, Purpose.EXIT
+
+
+class PlanPolicy(Struct, frozen=True, kw_only=True):
+    """How much an open order may differ from its target and still be kept.
+
+    `keep_percent`: a partly filled order stays while at least this much of the target's size remains.
+    `renew_before_ms`: an order whose expiry is nearer than this is renewed; a few execution intervals.
+    """
+
+    renew_before_ms: int
+    keep_percent: int = 50
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.keep_percent <= 100:
+            raise InvalidInputError("keep_percent", self.keep_percent, "0 to 100")
+        if self.renew_before_ms < 0:
+            raise InvalidInputError("renew_before_ms", self.renew_before_ms, "0 or more milliseconds")
+
+
+class Plan(Struct, frozen=True):
+    """What to send, in lanes; each lane most important item first.
+
+    `exit_cancels` are our quotes and entries on markets that are exited and come before all else. `renewals` change
+    the expiry only, except where the order is also too large: one amend then does both. `reductions` keep the place
+    in the queue. `kept` counts orders that stay as they are.
+    """
+
+    exit_cancels: tuple[OpenOrder, ...] = ()
+    exits: tuple[TargetOrder, ...] = ()
+    cancels: tuple[OpenOrder, ...] = ()
+    renewals: tuple[Amendment, ...] = ()
+    reductions: tuple[Reduction, ...] = ()
+    entries: tuple[TargetOrder, ...] = ()
+    places: tuple[TargetOrder, ...] = ()
+    kept: int = 0
+    dropped: tuple[Dropped, ...] = ()
+
+    @property
+    def is_noop(self) -> bool:
+        """Whether there is nothing to send."""
+        return not (
+            self.exit_cancels
+            or self.exits
+            or self.cancels
+            or self.renewals
+            or self.reductions
+            or self.entries
+            or self.places
+        )
+
+
+def plan(
+    open_orders: Sequence[OpenOrder],
+    targets: Sequence[TargetOrder],
+    *,
+    now_ms: int,
+    capabilities: Capabilities,
+    policy: PlanPolicy,
+    positions: Mapping[str, int] = _FLAT,
+    frozen: Set[tuple[str, Side]] = frozenset(),
+    paused: Set[str] = frozenset(),
+) -> Plan:
+    """Diff the open orders of an account against its targets.
+
+    `open_orders` holds each order once; those that expired by `now_ms` count as gone. One that expires in a moment
+    still counts: changing it may come too late, which costs a refusal and, by `blocked_places`, at most this tick's
+    replacement. `positions` are signed sizes by market (absent: flat); they bound exits, and on a venue that does not
+    net all sells. `frozen` are the sides of markets with a write of unknown outcome, `paused` the markets that the
+    venue keeps refusing: there only cancels and, in paused markets, exits are sent.
+
+    Only quotes and entries are changed. Orders of other purposes, and orders that are not ours, stay; what would
+    trade with them is dropped, except exits: holding on to a position for a foreign order's sake would be worse.
+    """
+    rules = Rules(
+        renew_until_ms=now_ms + policy.renew_before_ms,
+        keep_percent=policy.keep_percent,
+        amends=capabilities.replace is Replace.AMEND,
+        decreases=capabilities.decrease,
+        frozen=frozen,
+        paused=paused,
+    )
+    draft = Draft(rules)
+    exiting = {target.market for target in targets if target.purpose is _EXIT}
+    ours, leaving = _take_stock(open_orders, now_ms, exiting, draft.obstacles)
+    wanted = _admit(targets, exiting, draft)
+    exits = _exits(targets, positions, draft) if exiting else []
+    if not capabilities.netting:
+        wanted = _sell_only_what_is_held(wanted, positions, draft)
+    draft.match(ours, wanted)
+    places = _sendable(draft)
+    return Plan(
+        exit_cancels=tuple(abandoned_first(leaving, targets)),
+        exits=tuple(exits),
+        cancels=tuple(abandoned_first(draft.cancels, targets)),
+        renewals=tuple(amendment for _, amendment in sorted(draft.renewals, key=_soonest)),
+        reductions=tuple(sorted(draft.reductions, key=_by_side)),
+        entries=tuple(target for target in places if target.purpose is _ENTRY),
+        places=tuple(target for target in places if target.purpose is not _ENTRY),
+        kept=len(draft.kept),
+        dropped=tuple(draft.dropped),
+    )
+
+
+def _take_stock(
+    open_orders: Iterable[OpenOrder], now_ms: int, exiting: Set[str], obstacles: list[OpenOrder]
+) -> tuple[list[OpenOrder], list[OpenOrder]]:
+    """Live quotes and entries: (those to diff, those that an exit cancels). Other live orders go to `obstacles`."""
+    ours: list[OpenOrder] = []
+    leaving: list[OpenOrder] = []
+    for order in open_orders:
+        if 0 < order.expires_at_ms <= now_ms or order.remaining <= 0:
+            continue
+        purpose = order.purpose
+        if purpose is not _QUOTE and purpose is not _ENTRY:
+            obstacles.append(order)
+        elif order.market in exiting:
+            leaving.append(order)
+        else:
+            ours.append(order)
+    return ours, leaving
+
+
+def _admit(targets: Sequence[TargetOrder], exiting: Set[str], draft: Draft) -> list[TargetOrder]:
+    """The quotes and entries that can be planned for; every other target but the exits is dropped."""
+    wanted: list[TargetOrder] = []
+    for target in targets:
+        purpose = target.purpose
+        if (purpose is _QUOTE or purpose is _ENTRY) and target.size > 0 and target.market not in exiting:
+            wanted.append(target)
+        elif purpose is _QUOTE or purpose is _ENTRY:
+            draft.drop(target, DropReason.EXITING if target.market in exiting else DropReason.NO_SIZE)
+        elif purpose is not _EXIT:
+            draft.drop(target, DropReason.NOT_PLANNED)
+    return _unique(wanted, draft)
+
+
+def _unique(wanted: list[TargetOrder], draft: Draft) -> list[TargetOrder]:
+    """One target per market, leg and purpose: two would get the same client order id."""
+    if len({(target.market, target.leg, target.purpose) for target in wanted}) == len(wanted):
+        return wanted
+    unique: dict[tuple[str, str, Purpose], TargetOrder] = {}
+    for target in inner_first(wanted):
+        if unique.setdefault((target.market, target.leg, target.purpose), target) is not target:
+            draft.drop(target, DropReason.DUPLICATE)
+    return list(unique.values())
+
+
+def _exits(targets: Sequence[TargetOrder], positions: Mapping[str, int], draft: Draft) -> list[TargetOrder]:
+    """Exits in order, each no larger than what is held and not already on its way out."""
+    wanted: list[TargetOrder] = []
+    for target in _unique(inner_first(target for target in targets if target.purpose is _EXIT), draft):
+        if target.size <= 0:
+            draft.drop(target, DropReason.NO_SIZE)
+        elif (target.market, target.side) in draft.rules.frozen:
+            draft.drop(target, DropReason.FROZEN)
+        else:
+            wanted.append(target)
+    exits, beyond = within_position(wanted, draft.obstacles, positions)
+    for target in beyond:
+        draft.drop(target, DropReason.OVERSELL)
+    return exits
+
+
+def _sell_only_what_is_held(wanted: list[TargetOrder], positions: Mapping[str, int], draft: Draft) -> list[TargetOrder]:
+    """Where a venue does not net: sells, best ranked first, only up to the position net of other live sells."""
+    buys = [target for target in wanted if target.side is _BUY]
+    sells = inner_first(target for target in wanted if target.side is not _BUY)
+    within, beyond = within_position(sells, draft.obstacles, positions)
+    for target in beyond:
+        draft.drop(target, DropReason.OVERSELL)
+    return [*buys, *within]
+
+
+def _sendable(draft: Draft) -> list[TargetOrder]:
+    """New orders, entries before quotes, that may be sent and can't trade with this account's own."""
+    ordered = inner_first(target for target in draft.places if target.purpose is _ENTRY)
+    ordered += inner_first(target for target in draft.places if target.purpose is not _ENTRY)
+    allowed: list[TargetOrder] = []
+    for target in ordered:
+        reason = draft.rules.silence(target.market, target.side)
+        if reason is None:
+            allowed.append(target)
+        else:
+            draft.drop(target, reason)
+    places, crossing = without_crossings(allowed, chain(draft.kept, draft.changed, draft.obstacles))
+    for target in crossing:
+        draft.drop(target, DropReason.SELF_CROSS)
+    return places
+
+
+def _soonest(renewal: tuple[OpenOrder, Amendment]) -> tuple[int, str, str]:
+    order, _ = renewal
+    return order.expires_at_ms, order.market, order.order_id
+
+
+def _by_side(reduction: Reduction) -> tuple[str, Side, str]:
+    return reduction.market, reduction.side, reduction.order_id
