@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 from holdfast.core.capabilities import Bucket
 from holdfast.core.draft import Dropped, DropReason
 from holdfast.core.errors import InvalidInputError
+from holdfast.core.limits import largest_batch
 from holdfast.core.market import Side
 from holdfast.core.orders import OpenOrder, Reduction, TargetOrder
 
@@ -25,11 +26,10 @@ def batches(items: Sequence[Item], per_call: int, cost: int, bucket: Bucket, res
     `cost` is tokens per item; `reserve` are the bucket's tokens kept for exits. Raises InvalidInputError where not
     even one item could ever be granted.
     """
-    grantable = (bucket.capacity - reserve) // cost if cost else len(items)
-    if items and min(per_call, grantable) < 1:
-        what = f"at most {bucket.capacity - cost} tokens of bucket {bucket.name}, with at least 1 item per call"
-        raise InvalidInputError("reserve", reserve, what)
-    size = max(min(per_call, grantable), 1)
+    size = largest_batch(bucket, reserve, cost, per_call)
+    if size < 1:
+        allowed = f"at least 1 item per call, and a reserve of at most {bucket.capacity - cost} in bucket {bucket.name}"
+        raise InvalidInputError("batch of items per call and reserve", (per_call, reserve), allowed)
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 

@@ -90,24 +90,56 @@ class Draft:
         """Leave a target out, and say so."""
         self.dropped.append(Dropped(target, reason))
 
+    def is_silenced(self, target: TargetOrder) -> bool:
+        """Drop a target whose side takes nothing but cancels, and say whether it was dropped."""
+        reason = self.rules.silence(target.market, target.side)
+        if reason is not None:
+            self.drop(target, reason)
+        return reason is not None
+
     def match(self, ours: Sequence[OpenOrder], wanted: Sequence[TargetOrder]) -> None:
         """Pair open orders with targets of the same market, side, price and purpose, one to one."""
-        have, extra_orders = by_price(ours)
-        want, extra_targets = by_price(wanted)
-        for key in {**extra_orders, **extra_targets}:
-            orders = [have.pop(key), *extra_orders.get(key, ())] if key in have else []
-            targets = [want.pop(key), *extra_targets.get(key, ())] if key in want else []
+        if self._match_singles(ours, wanted):
+            return
+        have, further_orders = by_price(ours)
+        want, further_targets = by_price(wanted)
+        for key in {**further_orders, **further_targets}:
+            orders = [have.pop(key), *further_orders.get(key, ())] if key in have else []
+            targets = [want.pop(key), *further_targets.get(key, ())] if key in want else []
             self._match_crowd(orders, targets)
-        kept, places, until = self.kept, self.places, self.rules.renew_until_ms
         for key, target in want.items():
             order = have.pop(key, None)
             if order is None:
-                places.append(target)
-            elif order.remaining == target.size and not 0 < order.expires_at_ms <= until:
-                kept.append(order)
+                self.places.append(target)
             else:
                 self._settle(order, target)
         self.cancels.extend(have.values())
+
+    def _match_singles(self, ours: Sequence[OpenOrder], wanted: Sequence[TargetOrder]) -> bool:
+        """The usual case, made fast: no two orders and no two targets of one order share a price. False: they do."""
+        index = {(order.market, order.side, order.price, order.purpose): order for order in ours}
+        if len(index) < len(ours):
+            return False
+        unmatched = index.copy()
+        kept: list[OpenOrder] = []
+        missing: list[TargetOrder] = []
+        differing: list[tuple[OpenOrder, TargetOrder]] = []
+        until = self.rules.renew_until_ms
+        for target in wanted:
+            key = (target.market, target.side, target.price, target.purpose)
+            order = unmatched.pop(key, None)
+            if order is None:
+                if key in index:
+                    return False
+                missing.append(target)
+            elif order.remaining == target.size and not 0 < order.expires_at_ms <= until:
+                kept.append(order)
+            else:
+                differing.append((order, target))
+        self.kept, self.places, self.cancels = kept, missing, list(unmatched.values())
+        for order, target in differing:
+            self._settle(order, target)
+        return True
 
     def _match_crowd(self, orders: list[OpenOrder], targets: list[TargetOrder]) -> None:
         """The same where several orders or targets share one price: the best suiting pairs first."""

@@ -1,13 +1,13 @@
 """The lanes of a plan: what goes first, what would trade with our own orders, what would sell more than is held."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from msgspec import structs
 
 from holdfast.core.market import Side
 from holdfast.core.orders import OpenOrder, TargetOrder, split_reducing
 
-_BUY, _SELL = Side.BUY, Side.SELL
+_BUY = Side.BUY
 
 
 def inner_first(targets: Iterable[TargetOrder]) -> list[TargetOrder]:
@@ -50,31 +50,37 @@ def without_crossings(
     places: Sequence[TargetOrder], standing: Iterable[OpenOrder]
 ) -> tuple[list[TargetOrder], list[TargetOrder]]:
     """Split into places that can't trade with a standing order of this account or an earlier place, and the rest."""
-    markets = {target.market for target in places}
-    bids: dict[str, int] = {}
-    asks: dict[str, int] = {}
-    for order in standing:
-        if order.market in markets:
-            _improve(bids, asks, order)
+    bids, asks = _best_prices(standing, {target.market for target in places})
     clear: list[TargetOrder] = []
     crossing: list[TargetOrder] = []
     for target in places:
-        facing = (asks if target.side is _BUY else bids).get(target.market)
-        if facing is not None and (target.price >= facing if target.side is _BUY else target.price <= facing):
-            crossing.append(target)
+        market, price = target.market, target.price
+        if target.side is _BUY:
+            crosses = price >= asks.get(market, price + 1)
+            if not crosses and price > bids.get(market, price - 1):
+                bids[market] = price
         else:
-            clear.append(target)
-            _improve(bids, asks, target)
+            crosses = price <= bids.get(market, price - 1)
+            if not crosses and price < asks.get(market, price + 1):
+                asks[market] = price
+        (crossing if crosses else clear).append(target)
     return clear, crossing
 
 
-def _improve(bids: dict[str, int], asks: dict[str, int], order: OpenOrder | TargetOrder) -> None:
-    """Take an order into its market's best prices."""
-    market, price = order.market, order.price
-    if order.side is _BUY:
-        bids[market] = max(bids.get(market, price), price)
-    else:
-        asks[market] = min(asks.get(market, price), price)
+def _best_prices(orders: Iterable[OpenOrder], markets: Set[str]) -> tuple[dict[str, int], dict[str, int]]:
+    """Highest bid and lowest ask of these orders by market."""
+    bids: dict[str, int] = {}
+    asks: dict[str, int] = {}
+    for order in orders:
+        market = order.market
+        if market in markets:
+            price = order.price
+            if order.side is _BUY:
+                if price > bids.get(market, price - 1):
+                    bids[market] = price
+            elif price < asks.get(market, price + 1):
+                asks[market] = price
+    return bids, asks
 
 
 def within_position(

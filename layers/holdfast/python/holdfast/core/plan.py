@@ -4,7 +4,7 @@ One pass over each input, linear in their number. An order that already matches 
 place in the queue is worth money; everything else goes into lanes (design section 5, steps 6 and 7).
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from itertools import chain
 from types import MappingProxyType
 
@@ -125,35 +125,39 @@ def plan(
 
 
 def _take_stock(
-    open_orders: Iterable[OpenOrder], now_ms: int, exiting: Set[str], obstacles: list[OpenOrder]
+    open_orders: Sequence[OpenOrder], now_ms: int, exiting: Set[str], obstacles: list[OpenOrder]
 ) -> tuple[list[OpenOrder], list[OpenOrder]]:
     """Live quotes and entries: (those to diff, those that an exit cancels). Other live orders go to `obstacles`."""
-    ours: list[OpenOrder] = []
-    leaving: list[OpenOrder] = []
-    for order in open_orders:
-        if 0 < order.expires_at_ms <= now_ms or order.remaining <= 0:
-            continue
-        purpose = order.purpose
-        if purpose is not _QUOTE and purpose is not _ENTRY:
-            obstacles.append(order)
-        elif order.market in exiting:
-            leaving.append(order)
-        else:
-            ours.append(order)
-    return ours, leaving
+    live = [order for order in open_orders if order.remaining > 0 and not 0 < order.expires_at_ms <= now_ms]
+    ours = [order for order in live if (purpose := order.purpose) is _QUOTE or purpose is _ENTRY]
+    if len(ours) < len(live):
+        obstacles.extend(order for order in live if order.purpose is not _QUOTE and order.purpose is not _ENTRY)
+    if not exiting:
+        return ours, []
+    return (
+        [order for order in ours if order.market not in exiting],
+        [order for order in ours if order.market in exiting],
+    )
 
 
 def _admit(targets: Sequence[TargetOrder], exiting: Set[str], draft: Draft) -> list[TargetOrder]:
     """The quotes and entries that can be planned for; every other target but the exits is dropped."""
-    wanted: list[TargetOrder] = []
-    for target in targets:
-        purpose = target.purpose
-        if (purpose is _QUOTE or purpose is _ENTRY) and target.size > 0 and target.market not in exiting:
-            wanted.append(target)
-        elif purpose is _QUOTE or purpose is _ENTRY:
-            draft.drop(target, DropReason.EXITING if target.market in exiting else DropReason.NO_SIZE)
-        elif purpose is not _EXIT:
-            draft.drop(target, DropReason.NOT_PLANNED)
+    wanted = [
+        target
+        for target in targets
+        if ((purpose := target.purpose) is _QUOTE or purpose is _ENTRY)
+        and target.size > 0
+        and target.market not in exiting
+    ]
+    if len(wanted) < len(targets):
+        for target in targets:
+            if target.purpose is not _QUOTE and target.purpose is not _ENTRY:
+                if target.purpose is not _EXIT:
+                    draft.drop(target, DropReason.NOT_PLANNED)
+            elif target.market in exiting:
+                draft.drop(target, DropReason.EXITING)
+            elif target.size <= 0:
+                draft.drop(target, DropReason.NO_SIZE)
     return _unique(wanted, draft)
 
 
@@ -198,14 +202,9 @@ def _sendable(draft: Draft) -> list[TargetOrder]:
     """New orders, entries before quotes, that may be sent and can't trade with this account's own."""
     ordered = inner_first(target for target in draft.places if target.purpose is _ENTRY)
     ordered += inner_first(target for target in draft.places if target.purpose is not _ENTRY)
-    allowed: list[TargetOrder] = []
-    for target in ordered:
-        reason = draft.rules.silence(target.market, target.side)
-        if reason is None:
-            allowed.append(target)
-        else:
-            draft.drop(target, reason)
-    places, crossing = without_crossings(allowed, chain(draft.kept, draft.changed, draft.obstacles))
+    if draft.rules.frozen or draft.rules.paused:
+        ordered = [target for target in ordered if not draft.is_silenced(target)]
+    places, crossing = without_crossings(ordered, chain(draft.kept, draft.changed, draft.obstacles))
     for target in crossing:
         draft.drop(target, DropReason.SELF_CROSS)
     return places
