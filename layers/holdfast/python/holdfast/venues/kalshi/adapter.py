@@ -1,0 +1,113 @@
+"""Kalshi as a venue: the port's methods, each handed to the part that speaks its messages."""
+
+from collections.abc import Callable, Sequence
+from time import perf_counter_ns
+
+from holdfast.clock import Clock
+from holdfast.core.book import OrderBook
+from holdfast.core.capabilities import Capabilities
+from holdfast.core.errors import VenueUnavailableError
+from holdfast.core.market import MarketRules
+from holdfast.core.orders import Amendment, Cancellation, Fill, Placement, Reduction, Settlement
+from holdfast.core.outcomes import CancelOutcome, ChangeOutcome, PlaceOutcome
+from holdfast.venues.kalshi.account_reads import AccountReads
+from holdfast.venues.kalshi.auth import Signer
+from holdfast.venues.kalshi.client import KalshiClient
+from holdfast.venues.kalshi.hosts import KalshiSettings, api_origin
+from holdfast.venues.kalshi.limits import read_capabilities
+from holdfast.venues.kalshi.market_reads import MarketReads
+from holdfast.venues.kalshi.transport import Transport
+from holdfast.venues.kalshi.writes import OrderWrites
+from holdfast.venues.port import Balance, Meter, OpenOrders, OrderRead, VenuePosition, VenueStatus
+
+
+class KalshiVenue:
+    """One Kalshi account behind the venue port (`holdfast.venues.port.Venue`, which documents the methods).
+
+    Prices are 0.0001 dollars, sizes 0.01 contracts, money 0.000001 dollars. Not safe for use by two threads at once.
+    """
+
+    name = "kalshi"
+
+    def __init__(
+        self,
+        settings: KalshiSettings,
+        signer: Signer,
+        transport: Transport,
+        clock: Clock,
+        meter: Meter,
+        stopwatch_ns: Callable[[], int] = perf_counter_ns,
+    ) -> None:
+        """Nothing is sent before `connect`. Raises InvalidInputError on a base_url that is not https or loopback."""
+        self._client = KalshiClient(api_origin(settings), signer, transport, clock, meter, stopwatch_ns)
+        self._account = AccountReads(self._client, clock, settings)
+        self._markets = MarketReads(self._client, clock)
+        self._orders = OrderWrites(self._client, clock, settings.subaccount)
+        self._capabilities: Capabilities | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the account can do. Raises VenueUnavailableError before `connect`."""
+        if self._capabilities is None:
+            raise VenueUnavailableError("kalshi: the account's limits are not known before connect()")
+        return self._capabilities
+
+    def connect(self) -> None:
+        """Read limits and costs (GET /account/limits, GET /account/endpoint_costs)."""
+        self._capabilities = read_capabilities(self._client)
+
+    def status(self) -> VenueStatus:
+        """See the port."""
+        return self._markets.status()
+
+    def market_rules(self, markets: Sequence[str]) -> dict[str, MarketRules]:
+        """See the port."""
+        return self._markets.market_rules(markets)
+
+    def books(self, markets: Sequence[str]) -> dict[str, OrderBook]:
+        """See the port."""
+        return self._markets.books(markets)
+
+    def open_orders(self) -> OpenOrders:
+        """See the port."""
+        return self._account.open_orders()
+
+    def find_order(self, order_id: str, market: str) -> OrderRead | None:
+        """See the port."""
+        return self._account.find_order(order_id, market)
+
+    def recent_orders(self, since_ms: int) -> list[OrderRead]:
+        """See the port."""
+        return self._account.recent_orders(since_ms)
+
+    def fills(self, since_ms: int) -> list[Fill]:
+        """See the port."""
+        return self._account.fills(since_ms)
+
+    def settlements(self, since_ms: int) -> list[Settlement]:
+        """See the port."""
+        return self._account.settlements(since_ms)
+
+    def positions(self) -> list[VenuePosition]:
+        """See the port."""
+        return self._account.positions()
+
+    def balance(self) -> Balance:
+        """See the port."""
+        return self._account.balance()
+
+    def place(self, batch: Sequence[Placement], deadline_ms: int) -> list[PlaceOutcome]:
+        """See the port."""
+        return self._orders.place(batch, deadline_ms)
+
+    def cancel(self, batch: Sequence[Cancellation], deadline_ms: int) -> list[CancelOutcome]:
+        """See the port."""
+        return self._orders.cancel(batch, deadline_ms)
+
+    def amend(self, amendment: Amendment, deadline_ms: int) -> ChangeOutcome:
+        """See the port."""
+        return self._orders.amend(amendment, deadline_ms)
+
+    def decrease(self, reduction: Reduction, deadline_ms: int) -> ChangeOutcome:
+        """See the port."""
+        return self._orders.decrease(reduction, deadline_ms)

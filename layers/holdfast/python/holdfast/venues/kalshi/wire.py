@@ -1,0 +1,94 @@
+"""Kalshi's JSON as exact values: decoding, numbers, times, sides (facts kalshi sections 4.1 to 4.4).
+
+Fields that we don't use are ignored and words that we don't know are kept as text, so that a new field or enum value
+at the venue breaks nothing. A missing or unreadable field that money depends on raises VenueUnavailableError with its
+name; there are no plausible defaults.
+"""
+
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import msgspec
+
+from holdfast.core.errors import InvalidInputError, VenueUnavailableError
+from holdfast.core.market import Side
+from holdfast.core.scale import Scale
+
+SCALE = Scale(price_decimals=4, size_decimals=2)
+# The shard of an order that the venue listed without one: cancels and amends are then routed by market ticker (facts
+# kalshi section 4).
+AUTO_SHARD = -1
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_REMEMBERED_NUMBERS = 1 << 15
+
+T = TypeVar("T")
+
+
+def decode(decoder: "msgspec.json.Decoder[T]", body: bytes, endpoint: str) -> T:
+    """Decode an answer. Raises VenueUnavailableError that names the endpoint and the field."""
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise VenueUnavailableError(f"{endpoint}: the answer could not be read: {error}") from error
+
+
+@lru_cache(_REMEMBERED_NUMBERS)
+def price_units(text: str, field: str) -> int:
+    """Dollars of one contract to price units."""
+    return _exact(SCALE.price, text, field)
+
+
+@lru_cache(_REMEMBERED_NUMBERS)
+def size_units(text: str, field: str) -> int:
+    """A contract count to size units; may be negative."""
+    return _exact(SCALE.size, text, field)
+
+
+def cost_units(text: str, field: str) -> int:
+    """Dollars that we pay to money units. Finer than the scale: rounded up, so that a cost is never understated."""
+    return _money(text, field, ROUND_CEILING)
+
+
+def gain_units(text: str, field: str) -> int:
+    """Dollars that we own to money units. Finer than the scale: rounded down, so that it is never overstated."""
+    return _money(text, field, ROUND_FLOOR)
+
+
+def time_ms(text: str | None, field: str) -> int:
+    """RFC 3339 text to UTC ms; 0 where there is none (null, empty, or year 1)."""
+    if not text:
+        return 0
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise VenueUnavailableError(f"{field}: {text!r} is not a time") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max((moment - _EPOCH) // _MILLISECOND, 0)
+
+
+def side_of(book_side: str | None, outcome_side: str | None, field: str) -> Side:
+    """The direction on the YES book, from either of the two fields that state it."""
+    if book_side == "bid" or (book_side is None and outcome_side == "yes"):
+        return Side.BUY
+    if book_side == "ask" or (book_side is None and outcome_side == "no"):
+        return Side.SELL
+    raise VenueUnavailableError(f"{field}: side {book_side!r} / {outcome_side!r} is neither bid nor ask")
+
+
+def _exact(parse: Any, text: str, field: str) -> int:
+    try:
+        return int(parse(text, field))
+    except InvalidInputError as error:
+        raise VenueUnavailableError(str(error)) from None
+
+
+def _money(text: str, field: str, rounding: str) -> int:
+    try:
+        return int(Decimal(text).scaleb(SCALE.money_decimals).to_integral_value(rounding))
+    except (InvalidOperation, ValueError, OverflowError):
+        raise VenueUnavailableError(f"{field}: {text!r} is not an amount of dollars") from None
