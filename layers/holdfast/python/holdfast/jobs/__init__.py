@@ -1,0 +1,1 @@
+"""The jobs as functions of (account, ports, clock). They know nothing of Lambda."""

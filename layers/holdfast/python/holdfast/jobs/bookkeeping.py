@@ -1,0 +1,172 @@
+"""Apply the venue's fills and settlements to the ledger and the positions, each exactly once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+
+from msgspec import structs
+
+from holdfast.core.errors import ConditionFailedError
+from holdfast.core.orders import Fill, Settlement
+from holdfast.core.positions import LedgerKind, LedgerLine, Position, apply_fill, apply_settlement, fill_key
+from holdfast.jobs.ports import Ports
+from holdfast.state.journal import KnownOrder
+from holdfast.state.ledger import FILLS_PER_TRANSACTION, Ledger, StoredPosition, Watermark, attempts, contended
+from holdfast.telemetry.port import Level
+
+# Fills are read again from this long before the last one seen (design section 5, ledger).
+OVERLAP_MS = 600_000
+_MOST_REMEMBERED = 5_000
+
+
+class Bookkeeper:
+    """Books one account's fills and settlements. `one` is the price of 1 on a netting venue, else None."""
+
+    def __init__(self, ports: Ports, account: str, one: int | None) -> None:
+        self._telemetry = ports.telemetry
+        self._account = account
+        self._one = one
+        self._ledger = Ledger(ports.store, account)
+
+    def book_fills(
+        self,
+        fills: Sequence[Fill],
+        watermark: Watermark,
+        known: Mapping[str, KnownOrder | None],
+        positions: dict[str, StoredPosition],
+    ) -> int:
+        """Book the fills that are not in the ledger yet; returns how many were new.
+
+        `known` names our orders, and with None foreign ones, whose fills are noted but are no position of ours. A
+        fill whose order nobody can name yet is left for a later tick. `positions` is brought up to date. The
+        watermark moves after the bookings, so a crash only reads again.
+        """
+        seen = set(watermark.recent)
+        fresh = [fill for fill in fills if fill_key(fill) not in seen and fill.order_id in known]
+        unnamed = [fill for fill in fills if fill_key(fill) not in seen and fill.order_id not in known]
+        for fill in unnamed:
+            self._telemetry.event("FILL_UNNAMED", Level.WARNING, account=self._account, fill_id=fill.fill_id)
+        booked = 0
+        for market, group in groupby(sorted(fresh, key=lambda f: (f.market, f.at_ms, f.fill_id)), lambda f: f.market):
+            of_market = list(group)
+            ours = [fill for fill in of_market if known[fill.order_id] is not None]
+            for start in range(0, len(ours), FILLS_PER_TRANSACTION):
+                booked += self._book_market(market, ours[start : start + FILLS_PER_TRANSACTION], known, positions)
+            for fill in of_market:
+                if known[fill.order_id] is None:
+                    self._note_foreign(fill)
+        if fresh:
+            self._ledger.advance(_advanced(watermark, fills, unnamed))
+        return booked
+
+    def book_settlement(self, settlement: Settlement, positions: dict[str, StoredPosition]) -> bool:
+        """Book what a settled market paid for our position; False where nothing of ours was held."""
+        for _ in attempts():
+            stored = self._ledger.position(settlement.market)
+            if stored.position.size == 0:
+                return False
+            after, lines = apply_settlement(stored.position, self._ours(settlement, stored.position))
+            try:
+                positions[settlement.market] = self._ledger.book(stored, after, lines)
+            except ConditionFailedError as lost:
+                if 0 in lost.failed:
+                    return False
+                continue
+            self._report(lines, after)
+            return True
+        raise contended(f"settlement of {settlement.market}")
+
+    def _book_market(
+        self,
+        market: str,
+        fills: Sequence[Fill],
+        known: Mapping[str, KnownOrder | None],
+        positions: dict[str, StoredPosition],
+    ) -> int:
+        stored = positions.get(market) or StoredPosition(Position(market))
+        pending = list(fills)
+        for _ in attempts():
+            position, lines = stored.position, list[LedgerLine]()
+            for fill in pending:
+                if (order := known[fill.order_id]) is not None:
+                    position, more = apply_fill(
+                        position, fill, self._one, purpose=order.purpose, decision_id=order.decision_id
+                    )
+                    lines += more
+            try:
+                positions[market] = self._ledger.book(stored, position, lines) if lines else stored
+            except ConditionFailedError:
+                # Another writer was here: drop what it booked, start again from the position as it is now.
+                booked = self._ledger.known([fill_key(fill) for fill in pending])
+                pending = [fill for fill in pending if fill_key(fill) not in booked]
+                stored = self._ledger.position(market)
+                continue
+            self._report(lines, position)
+            return len(pending)
+        raise contended(f"position of {market}")
+
+    def _ours(self, settlement: Settlement, position: Position) -> Settlement:
+        """The settlement of our own share, where the venue's net position holds foreign contracts as well."""
+        if settlement.size == position.size or self._one is None:
+            return settlement
+        won = settlement.result == ("yes" if position.size > 0 else "no")
+        self._telemetry.event(
+            "POSITION_MISMATCH",
+            Level.WARNING,
+            account=self._account,
+            market=settlement.market,
+            ledger=position.size,
+            venue=settlement.size,
+            at="settlement",
+        )
+        payout = abs(position.size) * self._one if won else 0
+        return structs.replace(settlement, size=position.size, payout=payout, fee=0)
+
+    def _note_foreign(self, fill: Fill) -> None:
+        cash = -fill.price * fill.size if fill.side == "buy" else fill.price * fill.size
+        line = LedgerLine(
+            key=fill_key(fill),
+            kind=LedgerKind.FOREIGN,
+            market=fill.market,
+            side=fill.side,
+            price=fill.price,
+            size=fill.size,
+            fee=fill.fee,
+            cash=cash - fill.fee,
+            realized=0,
+            position_after=0,
+            at_ms=fill.at_ms,
+            order_id=fill.order_id,
+        )
+        if self._ledger.note(line):
+            self._telemetry.event("FOREIGN_FILL", account=self._account, market=fill.market, fill_id=fill.fill_id)
+
+    def _report(self, lines: Iterable[LedgerLine], after: Position) -> None:
+        for line in lines:
+            self._telemetry.event(
+                "LEDGER_LINE",
+                account=self._account,
+                kind=line.kind.value,
+                market=line.market,
+                side=line.side.value,
+                price=line.price,
+                size=line.size,
+                fee=line.fee,
+                realized=line.realized,
+                position=line.position_after,
+                order_id=line.order_id,
+                purpose=line.purpose.value if line.purpose else None,
+                decision_id=line.decision_id,
+            )
+        self._telemetry.metric("LedgerLines", len(list(lines)))
+
+
+def _advanced(watermark: Watermark, fills: Sequence[Fill], unnamed: Sequence[Fill]) -> Watermark:
+    """The watermark after these fills, never past one that is still to be booked.
+
+    It remembers the booked ones of the overlap before it.
+    """
+    read_to_ms = max([watermark.read_to_ms, *(fill.at_ms for fill in fills)])
+    read_to_ms = min([read_to_ms, *(fill.at_ms for fill in unnamed)])
+    left = {fill_key(fill) for fill in unnamed}
+    recent = [fill_key(f) for f in fills if f.at_ms >= read_to_ms - OVERLAP_MS and fill_key(f) not in left]
+    return Watermark(read_to_ms, tuple(recent[-_MOST_REMEMBERED:]))

@@ -1,0 +1,271 @@
+"""Carry out a plan in lanes: exits, then quote cancels, renewals and reductions, entries, quote places.
+
+Cancels come before places. A place that could meet an order whose cancel is not finally acknowledged is dropped.
+One failed item is logged and left to the next tick; when tokens run out, or the venue answers 429, everything but
+exits is left to later ticks.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+from holdfast.core.batches import blocked_places
+from holdfast.core.draft import Dropped
+from holdfast.core.errors import BudgetExhaustedError
+from holdfast.core.market import MarketRules
+from holdfast.core.orders import (
+    Amendment,
+    Cancellation,
+    OpenOrder,
+    Placement,
+    Reduction,
+    TargetOrder,
+    client_order_id,
+)
+from holdfast.core.outcomes import Canceled, Changed, Outcome, Placed, Refusal, Refused, Unknown
+from holdfast.core.plan import Plan
+from holdfast.jobs.ports import Ports
+from holdfast.jobs.writes import Writes
+from holdfast.telemetry.port import Level
+
+Item = TypeVar("Item")
+
+
+@dataclass(slots=True)
+class Execution:
+    """What a plan's writes did. Counts are of orders; `calls` of requests.
+
+    `refusals` holds one refusal per market whose place was refused, for pausing it. `left` operations were not tried.
+    """
+
+    placed: int = 0
+    canceled: int = 0
+    changed: int = 0
+    unknown: int = 0
+    not_found: int = 0
+    refused: Counter[Refusal] = field(default_factory=Counter)
+    refusals: dict[str, Refusal] = field(default_factory=dict)
+    accepted_markets: set[str] = field(default_factory=set)
+    calls: int = 0
+    left: int = 0
+
+    @property
+    def operations(self) -> int:
+        """Operations that were tried."""
+        return self.placed + self.canceled + self.changed + self.failed
+
+    @property
+    def failed(self) -> int:
+        """Operations that did not succeed, unknown ones included."""
+        return self.unknown + self.refused.total()
+
+    def count(self, outcomes: Sequence[Outcome]) -> None:
+        """Add what one request did."""
+        self.calls += 1
+        for outcome in outcomes:
+            match outcome:
+                case Placed():
+                    self.placed += 1
+                case Canceled():
+                    self.canceled += 1
+                case Changed():
+                    self.changed += 1
+                case Unknown():
+                    self.unknown += 1
+                case Refused(reason=reason):
+                    self.refused[reason] += 1
+                    self.not_found += reason is Refusal.NOT_FOUND
+
+
+class Executor:
+    """Carries out one plan of one account.
+
+    `batched` False sends one by one: the same plan, one request an order. `dry_run` sends nothing new: no entries,
+    quotes or renewals; cancels, reductions and exits of what is live go on.
+    """
+
+    def __init__(
+        self, ports: Ports, writes: Writes, rules: Mapping[str, MarketRules], *, batched: bool, dry_run: bool
+    ) -> None:
+        self._ports = ports
+        self._writes = writes
+        self._rules = rules
+        self._batched = batched
+        self._dry_run = dry_run
+        self._account = writes.lease.account
+        self._exhausted = False
+        self.done = Execution()
+
+    def carry_out(self, plan: Plan, decision_id: str) -> Execution:
+        """Run every lane. Raises LeaseLostError when another writer took over; what was sent is in the journal."""
+        unfinished = self._cancel(plan.exit_cancels, decision_id, exit=True)
+        self._place(blocked_places(plan.exits, unfinished).ready, "exits", decision_id, exit=True)
+        unfinished += self._cancel(plan.cancels, decision_id)
+        self._renew(plan.renewals, decision_id)
+        pending = self._reduce(plan.reductions, decision_id)
+        for lane, targets in (("entries", plan.entries), ("quotes", plan.places)):
+            ready, blocked = blocked_places(targets, unfinished, pending)
+            self._report_dropped(blocked)
+            if self._dry_run:
+                self._report_dry(ready, lane)
+            else:
+                self._place(ready, lane, decision_id)
+        return self.done
+
+    def _cancel(self, orders: Sequence[OpenOrder], decision_id: str, *, exit: bool = False) -> list[OpenOrder]:
+        """Cancel in batches; returns the orders whose end is not acknowledged."""
+        if not orders:
+            return []
+        capabilities = self._ports.venue.capabilities
+        unfinished: list[OpenOrder] = []
+        before = (self.done.canceled, self.done.failed, self.done.calls)
+        for batch in self._batches(orders, capabilities.batch_cancel, capabilities.costs.cancel, exit=exit):
+            requests = [
+                Cancellation(order.order_id, order.market, order.side, order.shard, order.client_order_id)
+                for order in batch
+            ]
+            outcomes = self._try(len(batch), partial(self._writes.cancel, requests, decision_id, exit=exit), exit)
+            if outcomes is None:
+                unfinished += batch
+                continue
+            unfinished += [
+                order for order, outcome in zip(batch, outcomes, strict=True) if not isinstance(outcome, Canceled)
+            ]
+            self._event("BATCH_CANCEL", decision_id, orders=len(batch), exit=exit)
+            self._report_failures("BATCH_CANCEL_FAILED", batch, outcomes, decision_id)
+        self._summary("BATCH_CANCEL_SUMMARY", decision_id, len(orders), self.done.canceled, before)
+        return unfinished
+
+    def _place(self, targets: Sequence[TargetOrder], lane: str, decision_id: str, *, exit: bool = False) -> None:
+        if not targets:
+            return
+        capabilities = self._ports.venue.capabilities
+        before = (self.done.placed, self.done.failed, self.done.calls)
+        for batch in self._batches(targets, capabilities.batch_create, capabilities.costs.create, exit=exit):
+            placements = [self._placement(target) for target in batch]
+            outcomes = self._try(len(batch), partial(self._writes.place, placements, decision_id, exit=exit), exit)
+            if outcomes is None:
+                continue
+            self._event("BATCH_PLACE", decision_id, orders=len(batch), lane=lane)
+            for target, outcome in zip(batch, outcomes, strict=True):
+                self._report_placed(target, outcome)
+            self._report_failures("BATCH_PLACE_FAILED", batch, outcomes, decision_id)
+        self._summary("BATCH_PLACE_SUMMARY", decision_id, len(targets), self.done.placed, before)
+
+    def _renew(self, renewals: Sequence[Amendment], decision_id: str) -> None:
+        for renewal in () if self._dry_run else renewals:
+            outcomes = self._try(1, partial(self._writes.amend, renewal, decision_id), False)
+            if outcomes is not None:
+                self._report_failures("RENEWAL_FAILED", [renewal], outcomes, decision_id)
+
+    def _reduce(self, reductions: Sequence[Reduction], decision_id: str) -> list[Reduction]:
+        """Reduce one by one; returns those that are not acknowledged."""
+        unfinished = []
+        for reduction in reductions:
+            outcomes = self._try(1, partial(self._writes.decrease, reduction, decision_id), False)
+            if outcomes is None or not isinstance(outcomes[0], Changed):
+                unfinished.append(reduction)
+            if outcomes is not None:
+                self._report_failures("REDUCTION_FAILED", [reduction], outcomes, decision_id)
+        return unfinished
+
+    def _try(self, size: int, send: Callable[[], Sequence[Outcome]], exit: bool) -> Sequence[Outcome] | None:
+        """Send one request; None where the budget did not allow it (and, but for exits, will not this tick)."""
+        if self._exhausted and not exit:
+            self.done.left += size
+            return None
+        try:
+            outcomes = send()
+        except BudgetExhaustedError:
+            self._exhausted = True
+            self.done.left += size
+            return None
+        self.done.count(outcomes)
+        if any(isinstance(outcome, Refused) and outcome.reason is Refusal.RATE_LIMITED for outcome in outcomes):
+            self._exhausted = True
+        return outcomes
+
+    def _batches(self, items: Sequence[Item], per_call: int, cost: int, *, exit: bool) -> list[Sequence[Item]]:
+        most = self._ports.throttle.largest_batch("write", cost, per_call if self._batched else 1, exit=exit)
+        return [items[start : start + most] for start in range(0, len(items), most)]
+
+    def _placement(self, target: TargetOrder) -> Placement:
+        attempt = str(self._writes.lease.fence)
+        identity = client_order_id(self._account, target.market, target.leg, attempt, target.purpose)
+        rules = self._rules.get(target.market)
+        return Placement(target, identity, rules.shard if rules else 0)
+
+    def _report_placed(self, target: TargetOrder, outcome: Outcome) -> None:
+        match outcome:
+            case Placed():
+                self.done.accepted_markets.add(target.market)
+                self._event(
+                    "ORDER_PLACED",
+                    target.decision_id,
+                    market=target.market,
+                    side=target.side.value,
+                    price=target.price,
+                    size=target.size,
+                    purpose=target.purpose.value,
+                    leg=target.leg,
+                    order_id=outcome.order_id,
+                    client_order_id=outcome.client_order_id,
+                    filled=outcome.filled,
+                )
+            case Refused(reason=reason):
+                self.done.refusals.setdefault(target.market, reason)
+
+    def _report_failures(
+        self, name: str, batch: Sequence["Failing"], outcomes: Sequence[Outcome], decision_id: str
+    ) -> None:
+        for item, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, Refused):
+                why = {"reason": outcome.reason.value, "code": outcome.code, "detail": outcome.detail}
+            elif isinstance(outcome, Unknown):
+                why = {"reason": "unknown", "detail": outcome.cause}
+            else:
+                continue
+            order_id = getattr(item, "order_id", "")
+            self._event(name, decision_id, Level.WARNING, market=item.market, order_id=order_id, **why)
+
+    def _report_dropped(self, dropped: Sequence[Dropped]) -> None:
+        for drop in dropped:
+            self._event(
+                "PLACE_DROPPED",
+                drop.target.decision_id,
+                market=drop.target.market,
+                leg=drop.target.leg,
+                reason=drop.reason.value,
+            )
+
+    def _report_dry(self, targets: Sequence[TargetOrder], lane: str) -> None:
+        for target in targets:
+            self._event(
+                "DRY_RUN_PLACE",
+                target.decision_id,
+                market=target.market,
+                side=target.side.value,
+                price=target.price,
+                size=target.size,
+                lane=lane,
+            )
+
+    def _summary(
+        self, name: str, decision_id: str, requested: int, succeeded: int, before: tuple[int, int, int]
+    ) -> None:
+        self._event(
+            name,
+            decision_id,
+            requested=requested,
+            succeeded=succeeded - before[0],
+            failed=self.done.failed - before[1],
+            calls=self.done.calls - before[2],
+        )
+
+    def _event(self, name: str, decision_id: str, level: Level = Level.INFO, **fields: object) -> None:
+        self._ports.telemetry.event(name, level, account=self._account, decision_id=decision_id, **fields)
+
+
+Failing = OpenOrder | TargetOrder | Amendment | Reduction

@@ -1,0 +1,181 @@
+"""Observe an account: the venue's lists first, then the journal, resolved and merged; new fills booked on the way."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from msgspec import Struct, structs
+
+from holdfast.clock import Clock
+from holdfast.core.errors import ConditionFailedError
+from holdfast.core.journal import EntryState, JournalEntry, Operation
+from holdfast.core.market import Side
+from holdfast.core.orders import Fill, OpenOrder, Purpose, purpose_of
+from holdfast.core.positions import fill_key
+from holdfast.core.reconcile import horizon_of, reconcile
+from holdfast.core.resolution import Evidence, is_resolvable, resolve
+from holdfast.jobs.bookkeeping import OVERLAP_MS, Bookkeeper
+from holdfast.jobs.ports import Ports
+from holdfast.jobs.writes import Writes
+from holdfast.state.journal import KnownOrder
+from holdfast.state.ledger import Ledger, StoredPosition, Watermark
+from holdfast.telemetry.port import Level
+from holdfast.venues.port import OpenOrders, OrderRead, OrderStatus
+
+# Single look-ups of orders that no list names, at most, in one tick.
+_MOST_LOOK_UPS = 20
+
+
+class AccountView(Struct, frozen=True):
+    """One account as it is now: its orders at the venue, positions, and where writes are in doubt.
+
+    `is_current` False: the list is older than writes that the journal has already forgotten; nothing may be placed
+    on its strength. `booked` counts new fills.
+    """
+
+    open_orders: tuple[OpenOrder, ...]
+    frozen: frozenset[tuple[str, Side]]
+    doubtful: frozenset[str]
+    positions: dict[str, StoredPosition]
+    is_current: bool
+    booked: int
+    unresolved: int
+
+
+class Observer:
+    """Reads one account at the start of a tick."""
+
+    def __init__(self, ports: Ports, writes: Writes, clock: Clock) -> None:
+        scale = ports.venue.capabilities.scale
+        self._ports = ports
+        self._writes = writes
+        self._clock = clock
+        self._account = writes.lease.account
+        self._ledger = Ledger(ports.store, self._account)
+        self._bookkeeper = Bookkeeper(ports, self._account, scale.one if ports.venue.capabilities.netting else None)
+
+    def observe(self) -> AccountView:
+        """Read, resolve, book and merge. Raises VenueError where the venue can't be read: then nothing is known."""
+        watermark = self._ledger.watermark()
+        since_ms = (watermark.read_to_ms or self._clock.now_ms()) - OVERLAP_MS
+        listed = self._ports.venue.open_orders()
+        fills = self._ports.venue.fills(max(since_ms, 0))
+        journal = self._writes.journal
+        entries = journal.live()
+        horizon_ms = horizon_of(listed.as_of_ms, listed.requested_at_ms, self._ports.venue.capabilities)
+        entries = self._resolve(entries, listed, horizon_ms)
+        positions = self._ledger.positions()
+        booked = self._book(fills, watermark, listed.orders, entries, positions)
+        filled: Counter[str] = Counter()
+        for fill in fills:
+            filled[fill.order_id] += fill.size
+        merged = reconcile(listed.orders, entries, horizon_ms=horizon_ms, filled=filled)
+        is_current = horizon_ms >= journal.retired_through_ms()
+        if merged.retired and is_current:
+            journal.retire(merged.retired)
+        if not is_current:
+            self._event("LIST_STALE", Level.WARNING, horizon_ms=horizon_ms)
+        unresolved = sum(entry.state is EntryState.SENT for entry in entries)
+        self._event(
+            "RECONCILED",
+            listed=len(listed.orders),
+            open=len(merged.open_orders),
+            overlaid=len(entries) - len(merged.retired),
+            retired=len(merged.retired),
+            unresolved=unresolved,
+            fills=booked,
+        )
+        return AccountView(
+            merged.open_orders, merged.frozen, merged.doubtful, positions, is_current, booked, unresolved
+        )
+
+    def _resolve(self, entries: Sequence[JournalEntry], listed: OpenOrders, horizon_ms: int) -> list[JournalEntry]:
+        """Let the venue's lists say what became of writes in doubt, once they can."""
+        now_ms = self._clock.now_ms()
+        due = [entry for entry in entries if is_resolvable(entry, horizon_ms, now_ms)]
+        if not due:
+            return list(entries)
+        ours = {order.client_order_id: order for order in listed.orders}
+        if any(_is_missing(entry, ours) for entry in due):
+            recent = self._ports.venue.recent_orders(min(entry.sent_at_ms for entry in due) - OVERLAP_MS)
+            ours = {read.order.client_order_id: _as_it_is(read) for read in recent} | ours
+        evidence = Evidence(horizon_ms, {order.order_id: order for order in listed.orders}, ours)
+        resolved = {entry.entry_id: self._resolve_one(entry, evidence) for entry in due}
+        return [resolved.get(entry.entry_id, entry) for entry in entries]
+
+    def _resolve_one(self, entry: JournalEntry, evidence: Evidence) -> JournalEntry:
+        resolved = resolve(entry, evidence, self._clock.now_ms())
+        if entry.operation is Operation.PLACE and entry.purpose is Purpose.EXIT and resolved.state is EntryState.SENT:
+            # An exit is wanted until the position is flat; the same bytes again either execute or prove themselves.
+            resolved = self._writes.resend(entry)
+        else:
+            try:
+                self._writes.journal.close(resolved, self._clock.now_ms())
+            except ConditionFailedError:
+                self._event("JOURNAL_TAKEN_OVER", entry=entry.entry_id, decision_id=entry.decision_id)
+        self._event(
+            "OUTCOME_RESOLVED" if resolved.state is EntryState.ACKNOWLEDGED else "OUTCOME_UNKNOWN",
+            Level.INFO if resolved.state is EntryState.ACKNOWLEDGED else Level.WARNING,
+            entry=entry.entry_id,
+            operation=entry.operation.value,
+            decision_id=entry.decision_id,
+            outcomes=[type(item.outcome).__name__ for item in resolved.items],
+        )
+        return resolved
+
+    def _book(
+        self,
+        fills: Sequence[Fill],
+        watermark: Watermark,
+        listed: Sequence[OpenOrder],
+        entries: Sequence[JournalEntry],
+        positions: dict[str, StoredPosition],
+    ) -> int:
+        seen = set(watermark.recent)
+        fresh = {fill.order_id for fill in fills if fill_key(fill) not in seen}
+        if not fresh:
+            return 0
+        known = self._known(fresh, listed, entries, fills)
+        return self._bookkeeper.book_fills(fills, watermark, known, positions)
+
+    def _known(
+        self, order_ids: set[str], listed: Sequence[OpenOrder], entries: Sequence[JournalEntry], fills: Sequence[Fill]
+    ) -> dict[str, KnownOrder | None]:
+        """Whose these orders are: ours, or None for foreign; one that nobody can name yet is absent.
+
+        By our index, then the journal, the list, recent orders, and last one by one.
+        """
+        known: dict[str, KnownOrder | None] = dict(self._writes.journal.known_orders(order_ids))
+        for entry in entries:
+            for item in entry.items:
+                if entry.operation is Operation.PLACE and item.order_id in order_ids:
+                    order = KnownOrder(item.order_id, item.client_order_id, entry.purpose, entry.decision_id)
+                    known.setdefault(item.order_id, order)
+        self._attribute(listed, known)
+        if order_ids - known.keys():
+            recent = self._ports.venue.recent_orders(min(fill.at_ms for fill in fills) - OVERLAP_MS)
+            self._attribute([read.order for read in recent], known)
+        market_of = {fill.order_id: fill.market for fill in fills}
+        for order_id in sorted(order_ids - known.keys())[:_MOST_LOOK_UPS]:
+            read = self._ports.venue.find_order(order_id, market_of[order_id])
+            self._attribute([read.order] if read else [], known)
+        return {order_id: known[order_id] for order_id in order_ids & known.keys()}
+
+    def _attribute(self, orders: Sequence[OpenOrder], known: dict[str, KnownOrder | None]) -> None:
+        for order in orders:
+            purpose = purpose_of(order.client_order_id, self._account)
+            ours = KnownOrder(order.order_id, order.client_order_id, purpose, "") if purpose else None
+            known.setdefault(order.order_id, ours)
+
+    def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
+        self._ports.telemetry.event(name, level, account=self._account, **fields)
+
+
+def _as_it_is(read: OrderRead) -> OpenOrder:
+    """The order with what still rests of it: nothing once it is over."""
+    return read.order if read.status is OrderStatus.RESTING else structs.replace(read.order, remaining=0)
+
+
+def _is_missing(entry: JournalEntry, ours: dict[str, OpenOrder]) -> bool:
+    return entry.operation is Operation.PLACE and any(
+        item.is_unknown and item.client_order_id not in ours for item in entry.items
+    )

@@ -1,0 +1,47 @@
+"""What a job needs of the world, and what it keeps between ticks of one process."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from holdfast.core.market import MarketRules
+from holdfast.core.strategy import Strategy
+from holdfast.jobs.throttle import Throttle
+from holdfast.state.markets import MarketConfig
+from holdfast.state.port import Store
+from holdfast.state.switches import SwitchBoard
+from holdfast.telemetry.port import Telemetry
+from holdfast.venues.port import Venue
+
+
+@dataclass(slots=True)
+class Ports:
+    """The ports of one writer for one account.
+
+    `writer` names this running instance in leases; `load_strategy` turns a market's config into a strategy and its
+    validated parameters (InvalidInputError where it can't).
+    """
+
+    venue: Venue
+    store: Store
+    switches: SwitchBoard
+    telemetry: Telemetry
+    throttle: Throttle
+    writer: str
+    load_strategy: Callable[[MarketConfig], tuple[Strategy, object]]
+    cache: "Cache" = field(default_factory=lambda: Cache())
+
+
+@dataclass(slots=True)
+class Cache:
+    """What may be forgotten at any time: read again after `config_refresh_ticks`, or by a cold start."""
+
+    configs: tuple[MarketConfig, ...] = ()
+    strategies: dict[str, tuple[Strategy, object]] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+    rules: dict[str, MarketRules] = field(default_factory=dict)
+    ticks_until_refresh: int = 0
+    connected: bool = False
+    positions_compared_at_ms: int = 0
+    mismatched: frozenset[str] = frozenset()
+    unlisted: frozenset[str] = frozenset()
+    settlements_read_at_ms: int = 0

@@ -1,0 +1,79 @@
+"""When a tick runs: messages of the minute's schedule, and the further ones within the minute.
+
+EventBridge Scheduler is no finer than a minute (facts aws section 3). For shorter intervals the minute's handler
+sends the minute's further messages with delays, marked so that they send none: never a self-ticker, never a sleep.
+"""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from holdfast.core.errors import InvalidInputError
+
+MINUTE_MS = 60_000
+# A message older than this is skipped: the next one is due, and acting on an old schedule helps nobody.
+OLDEST_MS = 45_000
+
+
+class TickMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a job's queue carries. `scheduled_at` is ISO 8601 in UTC, as EventBridge Scheduler writes it."""
+
+    account: str
+    scheduled_at: str
+    follow_up: bool = False
+
+    @property
+    def scheduled_at_ms(self) -> int:
+        """When this tick was meant to run, UTC ms."""
+        try:
+            at = datetime.fromisoformat(self.scheduled_at)
+        except ValueError:
+            raise InvalidInputError("scheduled_at", self.scheduled_at, "an ISO 8601 time in UTC") from None
+        return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+class FollowUp(msgspec.Struct, frozen=True):
+    """A further message of the minute and how long the queue keeps it back."""
+
+    message: TickMessage
+    delay_seconds: int
+
+
+def decode(body: str | bytes) -> TickMessage:
+    """A queue message's body. Raises InvalidInputError for anything else."""
+    try:
+        return msgspec.json.decode(body, type=TickMessage)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise InvalidInputError("tick message", body, f"account, scheduled_at and follow_up ({error})") from None
+
+
+def encode(message: TickMessage) -> str:
+    """The message as a queue body."""
+    return msgspec.json.encode(message).decode()
+
+
+def is_stale(message: TickMessage, now_ms: int, interval_seconds: int) -> bool:
+    """Whether the next tick is due already."""
+    return now_ms - message.scheduled_at_ms >= min(interval_seconds * 1000, OLDEST_MS)
+
+
+def is_due(message: TickMessage, interval_seconds: int) -> bool:
+    """Whether an interval of several minutes has its tick in this minute."""
+    if interval_seconds <= 60 or message.follow_up:
+        return True
+    return (message.scheduled_at_ms // MINUTE_MS) % (interval_seconds // 60) == 0
+
+
+def follow_ups(message: TickMessage, interval_seconds: int) -> list[FollowUp]:
+    """The minute's further messages; none for a message that is one itself."""
+    if message.follow_up or interval_seconds >= 60:
+        return []
+    start_ms = message.scheduled_at_ms
+    return [
+        FollowUp(TickMessage(message.account, _iso(start_ms + delay * 1000), follow_up=True), delay)
+        for delay in range(interval_seconds, 60, interval_seconds)
+    ]
+
+
+def _iso(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat()

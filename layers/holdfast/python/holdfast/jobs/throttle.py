@@ -1,0 +1,149 @@
+"""The account's rate budget: one shared state, one conditional write for a whole batch's tokens.
+
+Non-exit takes wait through the clock while the tick's allowance lasts and leave the exit reserve alone; exits debit
+without waiting. A 429 stores a back-off that every writer of the account sees.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+from holdfast.clock import Clock
+from holdfast.core.capabilities import Bucket, Capabilities, Costs
+from holdfast.core.errors import BudgetExhaustedError, ConditionFailedError, StoreError
+from holdfast.core.limits import BucketState, after_refusal, after_success, exit_reserve, full, largest_batch, take
+from holdfast.state.port import Store
+from holdfast.state.rates import Rates, StoredBucket
+from holdfast.telemetry.port import Level, Telemetry, Unit
+
+_MAX_CONFLICTS = 16
+
+# Before the venue has said what the account may: Kalshi's Basic tier, the smallest of any venue.
+_FIRST_READ = Bucket("read", 200, 200)
+_FIRST_WRITE = Bucket("write", 100, 100)
+_FIRST_COSTS = Costs(create=10, cancel=2, amend=10, decrease=10, read=10, order_read=2)
+
+
+class Throttle:
+    """One writer's access to the account's token buckets. It is also the venue adapter's Meter.
+
+    `jitter` gives 0 to 999 for back-offs. `calls` counts finished requests by endpoint and HTTP status.
+    """
+
+    def __init__(
+        self, store: Store, account: str, clock: Clock, telemetry: Telemetry, jitter: Callable[[], int]
+    ) -> None:
+        self._rates = Rates(store, account)
+        self._account = account
+        self._clock = clock
+        self._telemetry = telemetry
+        self._jitter = jitter
+        self._buckets = {bucket.name: bucket for bucket in (_FIRST_READ, _FIRST_WRITE)}
+        self._costs = _FIRST_COSTS
+        self._known: dict[str, StoredBucket] = {}
+        self._prepaid: Counter[str] = Counter()
+        self._allowance_ms = 0
+        self.waited_ms = 0
+        self.calls: Counter[tuple[str, int]] = Counter()
+
+    def configure(self, capabilities: Capabilities) -> None:
+        """Use what the venue says of the account's tier."""
+        self._buckets = {bucket.name: bucket for bucket in (capabilities.read_bucket, capabilities.write_bucket)}
+        self._costs = capabilities.costs
+
+    def begin_tick(self, allowance_ms: int) -> None:
+        """Start a tick that may wait this long in all for tokens. What an earlier tick prepaid is forfeit."""
+        self._allowance_ms = allowance_ms
+        self._prepaid.clear()
+        self.waited_ms = 0
+        self.calls.clear()
+
+    def largest_batch(self, bucket: str, cost: int, per_call: int, *, exit: bool = False) -> int:
+        """How many items of that cost one call may have at most."""
+        return largest_batch(self._buckets[bucket], 0 if exit else self._reserve(bucket), cost, per_call)
+
+    def take(self, bucket: str, tokens: int, *, exit: bool = False) -> None:
+        """Take tokens in one conditional write, waiting for a non-exit while the tick's allowance lasts.
+
+        Raises BudgetExhaustedError when the wait would be longer; nothing is taken then.
+        """
+        for _ in range(_MAX_CONFLICTS):
+            stored = self._known.get(bucket) or self._rates.read(bucket)
+            now_ms = self._clock.now_ms()
+            state = stored.state if stored else full(self._buckets[bucket], now_ms)
+            grant = take(state, self._buckets[bucket], tokens, now_ms, reserve=self._reserve(bucket), exit=exit)
+            if grant.state is None:
+                self._wait(bucket, tokens, grant.wait_ms, backing_off=state.backoff_until_ms > now_ms)
+                self._known.pop(bucket, None)
+            elif self._store_state(bucket, grant.state, stored):
+                self._telemetry.metric("RateLimitTokens", tokens, bucket=bucket)
+                return
+        raise StoreError(f"rate bucket {bucket} of {self._account} was contended {_MAX_CONFLICTS} times")
+
+    def prepay(self, bucket: str, tokens: int) -> None:
+        """Take the tokens of several reads to come in one conditional write."""
+        self.take(bucket, tokens)
+        self._prepaid[bucket] += tokens
+
+    def spend(self, bucket: str, tokens: int, endpoint: str) -> None:
+        """Meter: pay for one read from what is prepaid, else take."""
+        if self._prepaid[bucket] >= tokens:
+            self._prepaid[bucket] -= tokens
+        else:
+            self.take(bucket, tokens)
+
+    def record(self, endpoint: str, status: int, duration_us: int) -> None:
+        """Meter: count one finished request."""
+        self.calls[endpoint, status] += 1
+        self._telemetry.metric("ApiCalls", 1, endpoint=endpoint)
+        self._telemetry.metric("ApiLatency", duration_us // 1000, Unit.MILLISECONDS, endpoint=endpoint)
+
+    def refused(self, bucket: str) -> int:
+        """The venue answered 429: store the back-off for every writer; returns until when (UTC ms)."""
+        until_ms = self._update(
+            bucket, lambda state, now_ms: after_refusal(state, self._buckets[bucket], now_ms, self._jitter())
+        ).backoff_until_ms
+        self._telemetry.event("RATE_LIMIT_BACKOFF", Level.WARNING, account=self._account, bucket=bucket, until=until_ms)
+        self._telemetry.metric("RateLimitRefusals", 1, bucket=bucket)
+        return until_ms
+
+    def succeeded(self, bucket: str) -> None:
+        """A request of this bucket got through: forget earlier refusals. Writes only where there were any."""
+        known = self._known.get(bucket)
+        if known is not None and after_success(known.state) is not known.state:
+            self._update(bucket, lambda state, _now_ms: after_success(state))
+
+    def _reserve(self, bucket: str) -> int:
+        return exit_reserve(self._buckets[bucket], self._costs, reads=bucket == "read")
+
+    def _wait(self, bucket: str, tokens: int, wait_ms: int, *, backing_off: bool) -> None:
+        """Sleep until the tokens are there; raise where the allowance does not last or the venue has refused us.
+
+        Nobody sleeps through a back-off: it is stored, and the tick ends.
+        """
+        waits = wait_ms <= self._allowance_ms and not backing_off
+        self._telemetry.event(
+            "RATE_LIMIT", account=self._account, bucket=bucket, tokens=tokens, wait_ms=wait_ms, waited=waits
+        )
+        if not waits:
+            raise BudgetExhaustedError(bucket, tokens, wait_ms)
+        self._telemetry.metric("RateLimitWait", wait_ms, Unit.MILLISECONDS, bucket=bucket)
+        self._allowance_ms -= wait_ms
+        self.waited_ms += wait_ms
+        self._clock.sleep_ms(wait_ms)
+
+    def _update(self, bucket: str, change: Callable[[BucketState, int], BucketState]) -> BucketState:
+        for _ in range(_MAX_CONFLICTS):
+            stored = self._known.get(bucket) or self._rates.read(bucket)
+            now_ms = self._clock.now_ms()
+            state = change(stored.state if stored else full(self._buckets[bucket], now_ms), now_ms)
+            if self._store_state(bucket, state, stored):
+                return state
+        raise StoreError(f"rate bucket {bucket} of {self._account} was contended {_MAX_CONFLICTS} times")
+
+    def _store_state(self, bucket: str, state: BucketState, stored: StoredBucket | None) -> bool:
+        try:
+            self._known[bucket] = self._rates.write(bucket, state, stored.version if stored else 0)
+        except ConditionFailedError:
+            self._known.pop(bucket, None)
+            return False
+        return True

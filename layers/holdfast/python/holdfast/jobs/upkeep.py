@@ -1,0 +1,89 @@
+"""What a tick does now and then: market configs and rules, settlements, and the check of positions with the venue."""
+
+from holdfast.clock import Clock
+from holdfast.core.market import MarketRules, MarketStatus
+from holdfast.jobs.bookkeeping import Bookkeeper
+from holdfast.jobs.ports import Ports
+from holdfast.state.ledger import StoredPosition
+from holdfast.state.markets import MarketConfigs
+from holdfast.telemetry.port import Level
+
+# How often the venue's positions are compared with the ledger (design section 5, ledger).
+COMPARE_MS = 600_000
+SETTLEMENTS_MS = 60_000
+# How far back settlements are read: a market can settle long after it closed.
+SETTLEMENT_WINDOW_MS = 14 * 86_400_000
+
+
+class Upkeep:
+    """The occasional reads of one account."""
+
+    def __init__(self, ports: Ports, account: str, clock: Clock) -> None:
+        self._ports = ports
+        self._account = account
+        self._clock = clock
+
+    def refresh(self, every_ticks: int, held: set[str]) -> None:
+        """Read market configs and rules again when it is time; `held` markets are included whatever the configs say."""
+        cache = self._ports.cache
+        cache.ticks_until_refresh -= 1
+        if cache.ticks_until_refresh > 0 and held <= cache.rules.keys() | cache.unlisted:
+            return
+        cache.configs = tuple(MarketConfigs(self._ports.store, self._account).list())
+        cache.strategies.clear()
+        cache.broken.clear()
+        wanted = sorted({config.market for config in cache.configs} | held)
+        cache.rules = self._ports.venue.market_rules(wanted) if wanted else {}
+        cache.unlisted = frozenset(wanted) - cache.rules.keys()
+        for market in sorted(cache.unlisted):
+            self._event("MARKET_UNKNOWN", Level.WARNING, market=market)
+        cache.ticks_until_refresh = every_ticks
+
+    def settle(self, positions: dict[str, StoredPosition], one: int | None) -> int:
+        """Book settlements of markets that closed while we held them; returns how many. At most once a minute."""
+        now_ms = self._clock.now_ms()
+        cache = self._ports.cache
+        waiting = [market for market, stored in positions.items() if stored.position.size and self._closed(market)]
+        if not waiting or now_ms - cache.settlements_read_at_ms < SETTLEMENTS_MS:
+            return 0
+        cache.settlements_read_at_ms = now_ms
+        bookkeeper = Bookkeeper(self._ports, self._account, one)
+        settled = self._ports.venue.settlements(max(now_ms - SETTLEMENT_WINDOW_MS, 0))
+        return sum(bookkeeper.book_settlement(row, positions) for row in settled if row.market in waiting)
+
+    def compare(self, positions: dict[str, StoredPosition], *, quiet: bool) -> None:
+        """Compare the venue's positions with the ledger every ten minutes.
+
+        A difference counts when a second look, a tick later, still shows it: a fill between two reads is none.
+        `quiet` False (fills or unknown outcomes this tick) waits for a better moment.
+        """
+        cache = self._ports.cache
+        due = self._clock.now_ms() - cache.positions_compared_at_ms >= COMPARE_MS or cache.mismatched
+        if not due or not quiet:
+            return
+        at_venue = {position.market: position.size for position in self._ports.venue.positions()}
+        ours = {market: stored.position.size for market, stored in positions.items() if stored.position.size}
+        different = {m for m in at_venue.keys() | ours.keys() if at_venue.get(m, 0) != ours.get(m, 0)}
+        for market in sorted(different & cache.mismatched):
+            self._event(
+                "POSITION_MISMATCH",
+                Level.ERROR,
+                market=market,
+                ledger=ours.get(market, 0),
+                venue=at_venue.get(market, 0),
+                at="compare",
+            )
+        cache.positions_compared_at_ms = self._clock.now_ms()
+        cache.mismatched = frozenset(different - cache.mismatched)
+
+    def _closed(self, market: str) -> bool:
+        rules = self._ports.cache.rules.get(market)
+        return rules is None or is_over(rules, self._clock.now_ms())
+
+    def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
+        self._ports.telemetry.event(name, level, account=self._account, **fields)
+
+
+def is_over(rules: MarketRules, now_ms: int) -> bool:
+    """Whether a market takes no more orders or cancels: closed, settled, or past its close."""
+    return rules.status in (MarketStatus.CLOSED, MarketStatus.SETTLED) or 0 < rules.close_at_ms <= now_ms

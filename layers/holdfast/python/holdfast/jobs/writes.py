@@ -1,0 +1,190 @@
+"""One journaled write to the venue: tokens, journal entry, request, outcomes, in that order, for every lane."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+from msgspec import structs
+
+from holdfast.clock import Clock
+from holdfast.core.capabilities import Costs
+from holdfast.core.errors import ConditionFailedError
+from holdfast.core.journal import JournalEntry, Operation, WriteItem
+from holdfast.core.orders import Amendment, Cancellation, Placement, Purpose, Reduction
+from holdfast.core.outcomes import CancelOutcome, ChangeOutcome, Outcome, PlaceOutcome, Refusal, Refused
+from holdfast.jobs.ports import Ports
+from holdfast.state.journal import Journal
+from holdfast.state.leases import Lease, renew
+
+# The longest a request may take; after it nobody waits for the answer.
+REQUEST_MS = 10_000
+# How much later than its deadline a write could still take effect at the venue.
+RESOLVE_SLACK_MS = 2_000
+LEASE_MS = 60_000
+
+_encoder = msgspec.json.Encoder()
+_placements = msgspec.json.Decoder(list[Placement])
+
+SomeOutcome = TypeVar("SomeOutcome", bound=Outcome)
+
+
+class Writes:
+    """The only way a job sends orders. Holds and renews the lease, and numbers this tick's writes.
+
+    Every method raises BudgetExhaustedError or LeaseLostError before anything is sent; what the venue did with a
+    request that was sent is in the outcomes, never in an exception.
+    """
+
+    def __init__(self, ports: Ports, lease: Lease, clock: Clock) -> None:
+        self._ports = ports
+        self._clock = clock
+        self._sequence = 0
+        self.journal = Journal(ports.store, lease.account)
+        self.lease = lease
+
+    def place(self, batch: Sequence[Placement], decision_id: str, *, exit: bool = False) -> list[PlaceOutcome]:
+        """Place one batch of one purpose."""
+        self._ports.throttle.take("write", self._costs.create * len(batch), exit=exit)
+        items = [_placement_item(placement) for placement in batch]
+        return self._send(
+            Operation.PLACE,
+            batch[0].target.purpose,
+            items,
+            batch,
+            decision_id,
+            lambda deadline_ms: self._ports.venue.place(batch, deadline_ms),
+        )
+
+    def cancel(self, batch: Sequence[Cancellation], decision_id: str, *, exit: bool = False) -> list[CancelOutcome]:
+        """Cancel one batch."""
+        self._ports.throttle.take("write", self._costs.cancel * len(batch), exit=exit)
+        items = [WriteItem(o.market, o.side, o.client_order_id, o.order_id, shard=o.shard) for o in batch]
+        return self._send(
+            Operation.CANCEL,
+            Purpose.QUOTE,
+            items,
+            batch,
+            decision_id,
+            lambda deadline_ms: self._ports.venue.cancel(batch, deadline_ms),
+        )
+
+    def amend(self, order: Amendment, decision_id: str) -> list[ChangeOutcome]:
+        """Amend one order; its outcome alone in a list."""
+        self._ports.throttle.take("write", self._costs.amend)
+        item = WriteItem(
+            order.market,
+            order.side,
+            order.client_order_id,
+            order.order_id,
+            price=order.price,
+            size=order.size,
+            expires_at_ms=order.expires_at_ms,
+            shard=order.shard,
+        )
+        return self._send(
+            Operation.AMEND,
+            Purpose.QUOTE,
+            [item],
+            [order],
+            decision_id,
+            lambda deadline_ms: [self._ports.venue.amend(order, deadline_ms)],
+        )
+
+    def decrease(self, order: Reduction, decision_id: str) -> list[ChangeOutcome]:
+        """Decrease one order; its outcome alone in a list."""
+        self._ports.throttle.take("write", self._costs.decrease)
+        item = WriteItem(order.market, order.side, order.client_order_id, order.order_id, shard=order.shard)
+        return self._send(
+            Operation.DECREASE,
+            Purpose.QUOTE,
+            [item],
+            [order],
+            decision_id,
+            lambda deadline_ms: [self._ports.venue.decrease(order, deadline_ms)],
+        )
+
+    def resend(self, entry: JournalEntry) -> JournalEntry:
+        """Send an unresolved place again, byte for byte, under its old identity: accepted now, or known to exist.
+
+        The journal keeps one record of both sends. Returns it with what the second send told.
+        """
+        batch = _placements.decode(entry.body)
+        self._ports.throttle.take("write", self._costs.create * len(batch), exit=True)
+        self._keep_lease()
+        now_ms = self._clock.now_ms()
+        again = structs.replace(
+            entry,
+            fence=self.lease.fence,
+            deadline_ms=now_ms + REQUEST_MS,
+            resolvable_at_ms=now_ms + REQUEST_MS + RESOLVE_SLACK_MS,
+            version=entry.version + 1,
+        )
+        self.journal.reopen(again, self.lease)
+        return self._close(again, self._ports.venue.place(batch, again.deadline_ms))
+
+    @property
+    def _costs(self) -> Costs:
+        return self._ports.venue.capabilities.costs
+
+    def _send(
+        self,
+        operation: Operation,
+        purpose: Purpose,
+        items: Sequence[WriteItem],
+        batch: Sequence[object],
+        decision_id: str,
+        call: Callable[[int], list[SomeOutcome]],
+    ) -> list[SomeOutcome]:
+        self._keep_lease()
+        now_ms = self._clock.now_ms()
+        self._sequence += 1
+        entry = JournalEntry(
+            entry_id=f"{self.lease.fence:012d}-{self._sequence:04d}",
+            account=self.lease.account,
+            operation=operation,
+            purpose=purpose,
+            items=tuple(items),
+            body=_encoder.encode(batch).decode(),
+            decision_id=decision_id,
+            fence=self.lease.fence,
+            sent_at_ms=now_ms,
+            deadline_ms=now_ms + REQUEST_MS,
+            resolvable_at_ms=now_ms + REQUEST_MS + RESOLVE_SLACK_MS,
+        )
+        self.journal.open(entry, self.lease)
+        outcomes = call(entry.deadline_ms)
+        self._close(entry, outcomes)
+        return outcomes
+
+    def _close(self, entry: JournalEntry, outcomes: Sequence[Outcome]) -> JournalEntry:
+        """Record the outcomes and tell the throttle what they say of the rate."""
+        now_ms = self._clock.now_ms()
+        closed = entry.acknowledged(tuple(outcomes), now_ms)
+        try:
+            self.journal.close(closed, now_ms)
+        except ConditionFailedError:
+            # Another writer took over and resolved it from the venue itself: its word stands, ours agrees.
+            self._ports.telemetry.event("JOURNAL_TAKEN_OVER", entry=entry.entry_id, decision_id=entry.decision_id)
+        if any(isinstance(outcome, Refused) and outcome.reason is Refusal.RATE_LIMITED for outcome in outcomes):
+            self._ports.throttle.refused("write")
+        else:
+            self._ports.throttle.succeeded("write")
+        return closed
+
+    def _keep_lease(self) -> None:
+        """Renew the lease when less than two requests' time is left on it."""
+        if self.lease.expires_at_ms - self._clock.now_ms() < 2 * REQUEST_MS:
+            self.lease = renew(self._ports.store, self.lease, self._clock.now_ms(), LEASE_MS)
+
+
+def _placement_item(placement: Placement) -> WriteItem:
+    target = placement.target
+    return WriteItem(
+        market=target.market,
+        side=target.side,
+        client_order_id=placement.client_order_id,
+        price=target.price,
+        size=target.size,
+        expires_at_ms=target.expires_at_ms,
+        shard=placement.shard,
+    )

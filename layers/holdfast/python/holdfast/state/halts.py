@@ -1,0 +1,78 @@
+"""Halts, day marks and market pauses of an account, in the control table. Written on change only."""
+
+import msgspec
+from msgspec import Struct
+
+from holdfast.core.outcomes import Refusal
+from holdfast.core.pauses import MarketPause
+from holdfast.core.risk import DayMark
+from holdfast.state.port import Delete, Item, Key, Put, Store, Table
+
+
+class Halts(Struct, frozen=True):
+    """What stops an account's quotes and entries. `switch` mirrors the owner's switch; `reasons` are risk halts.
+
+    `latched_day` (days since 1970) is the UTC day that a daily loss was reached on: it halts until that day is over,
+    whatever the prices do; -1 where none is latched.
+    """
+
+    switch: bool = False
+    reasons: tuple[str, ...] = ()
+    latched_day: int = -1
+
+
+class Halting:
+    """One account's halts, day mark and pauses."""
+
+    def __init__(self, store: Store, account: str) -> None:
+        self._store = store
+        self._switch = Key(Table.CONTROL, f"HALT#{account}", "switch")
+        self._risk = Key(Table.CONTROL, f"HALT#{account}", "risk")
+        self._day = Key(Table.CONTROL, f"DAY#{account}", "mark")
+        self._pauses_pk = f"PAUSE#{account}"
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """What a tick reads together with its lease."""
+        return (self._switch, self._risk, self._day)
+
+    def of(self, items: dict[Key, Item]) -> tuple[Halts, DayMark | None]:
+        """Halts and day mark from the items read at `keys`."""
+        switch, risk, day = (items.get(key) for key in self.keys)
+        halts = Halts(
+            switch=bool(switch and switch["on"]),
+            reasons=tuple(risk["reasons"]) if risk else (),
+            latched_day=risk["latched_day"] if risk else -1,
+        )
+        return halts, DayMark(day["day"], day["pnl_at_start"]) if day else None
+
+    def mirror(self, on: bool) -> None:
+        """Mirror the owner's halt switch."""
+        self._store.write(Put(Table.CONTROL, {"pk": self._switch.pk, "sk": self._switch.sk, "on": on}))
+
+    def record(self, reasons: tuple[str, ...], latched_day: int) -> None:
+        """Record the risk halts in force; none clears them."""
+        item = {"pk": self._risk.pk, "sk": self._risk.sk, "reasons": list(reasons), "latched_day": latched_day}
+        self._store.write(Put(Table.CONTROL, item))
+
+    def mark_day(self, mark: DayMark) -> None:
+        """Record the P&L that a new day starts with."""
+        self._store.write(Put(Table.CONTROL, {"pk": self._day.pk, "sk": self._day.sk, **msgspec.to_builtins(mark)}))
+
+    def pauses(self) -> dict[str, MarketPause]:
+        """Markets that refused us lately."""
+        items = self._store.query(Table.CONTROL, self._pauses_pk)
+        return {
+            item["sk"]: MarketPause(item["sk"], Refusal(item["reason"]), item["ticks"], item["until_ms"])
+            for item in items
+        }
+
+    def pause(self, pause: MarketPause) -> None:
+        """Record one more tick of refusals."""
+        item = {"pk": self._pauses_pk, "sk": pause.market, **msgspec.to_builtins(pause)}
+        del item["market"]
+        self._store.write(Put(Table.CONTROL, item))
+
+    def clear_pause(self, market: str) -> None:
+        """The market takes orders again."""
+        self._store.write(Delete(Key(Table.CONTROL, self._pauses_pk, market)))
