@@ -31,6 +31,8 @@ def _by_level(target: TargetOrder) -> tuple[str, Side, int, int, str, int]:
 
 def abandoned_first(cancels: Sequence[OpenOrder], targets: Iterable[TargetOrder]) -> list[OpenOrder]:
     """Cancels in markets without any target first (nobody vouches for them), then by their market's priority."""
+    if not cancels:
+        return []
     ranks: dict[str, int | None] = dict.fromkeys((order.market for order in cancels), None)
     for target in targets:
         market = target.market

@@ -65,7 +65,8 @@ def purpose_of(client_id: str, account: str) -> Purpose | None:
     return _PURPOSE.get(parts[2])
 
 
-class TargetOrder(Struct, frozen=True):
+# TargetOrder and OpenOrder come in thousands and hold nothing but scalars: the garbage collector may skip them.
+class TargetOrder(Struct, frozen=True, gc=False):
     """What we want resting (or executed) at the venue.
 
     `leg` names the order's place in its market's decision ("bid-0", "flatten"). `priority` ranks markets when tokens
@@ -86,7 +87,7 @@ class TargetOrder(Struct, frozen=True):
     decision_id: str = ""
 
 
-class OpenOrder(Struct, frozen=True):
+class OpenOrder(Struct, frozen=True, gc=False):
     """An order of this account that rests at the venue. `purpose` None: not ours."""
 
     order_id: str

@@ -103,9 +103,8 @@ def plan(
         paused=paused,
     )
     draft = Draft(rules)
-    exiting = {target.market for target in targets if target.purpose is _EXIT}
+    wanted, exiting = _admit(targets, draft)
     ours, leaving = _take_stock(open_orders, now_ms, exiting, draft.obstacles)
-    wanted = _admit(targets, exiting, draft)
     exits = _exits(targets, positions, draft) if exiting else []
     if not capabilities.netting:
         wanted = _sell_only_what_is_held(wanted, positions, draft)
@@ -140,30 +139,29 @@ def _take_stock(
     )
 
 
-def _admit(targets: Sequence[TargetOrder], exiting: Set[str], draft: Draft) -> list[TargetOrder]:
-    """The quotes and entries that can be planned for; every other target but the exits is dropped."""
+def _admit(targets: Sequence[TargetOrder], draft: Draft) -> tuple[list[TargetOrder], Set[str]]:
+    """The quotes and entries that can be planned for, and the markets that are exited; other targets are dropped."""
     wanted = [
-        target
-        for target in targets
-        if ((purpose := target.purpose) is _QUOTE or purpose is _ENTRY)
-        and target.size > 0
-        and target.market not in exiting
+        target for target in targets if ((purpose := target.purpose) is _QUOTE or purpose is _ENTRY) and target.size > 0
     ]
-    if len(wanted) < len(targets):
-        for target in targets:
-            if target.purpose is not _QUOTE and target.purpose is not _ENTRY:
-                if target.purpose is not _EXIT:
-                    draft.drop(target, DropReason.NOT_PLANNED)
-            elif target.market in exiting:
-                draft.drop(target, DropReason.EXITING)
-            elif target.size <= 0:
-                draft.drop(target, DropReason.NO_SIZE)
-    return _unique(wanted, draft)
+    if len(wanted) == len(targets):
+        return _unique(wanted, draft), frozenset()
+    exiting = {target.market for target in targets if target.purpose is _EXIT}
+    for target in targets:
+        if target.purpose is not _QUOTE and target.purpose is not _ENTRY:
+            if target.purpose is not _EXIT:
+                draft.drop(target, DropReason.NOT_PLANNED)
+        elif target.market in exiting:
+            draft.drop(target, DropReason.EXITING)
+        elif target.size <= 0:
+            draft.drop(target, DropReason.NO_SIZE)
+    return _unique([target for target in wanted if target.market not in exiting], draft), exiting
 
 
 def _unique(wanted: list[TargetOrder], draft: Draft) -> list[TargetOrder]:
     """One target per market, leg and purpose: two would get the same client order id."""
-    if len({(target.market, target.leg, target.purpose) for target in wanted}) == len(wanted):
+    # Hashes, because the garbage collector need not follow them; a collision merely means the exact way below.
+    if len({hash((target.market, target.leg, target.purpose)) for target in wanted}) == len(wanted):
         return wanted
     unique: dict[tuple[str, str, Purpose], TargetOrder] = {}
     for target in inner_first(wanted):
