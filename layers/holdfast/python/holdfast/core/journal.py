@@ -60,7 +60,8 @@ class JournalEntry(Struct, frozen=True):
     """One HTTP write. Times in UTC ms.
 
     `deadline_ms`: the writer gives up waiting for an answer (and never starts sending after it); nobody resolves the
-    entry before `resolvable_at_ms`. `acknowledged_at_ms` is on the venue's clock where its answers carry a time.
+    entry before `resolvable_at_ms`. `acknowledged_at_ms` is when the known outcomes became known, on the venue's clock
+    where its answers carry a time.
     `clean_reads` counts reads of orders and fills, later than resolvable_at_ms, that showed no trace of the write.
     """
 
@@ -81,9 +82,13 @@ class JournalEntry(Struct, frozen=True):
     version: int = 1
 
     def acknowledged(self, outcomes: tuple[Outcome, ...], now_ms: int) -> "JournalEntry":
-        """The entry with its items' outcomes. It stays `sent` while any of them is unknown."""
+        """The entry with its items' outcomes. It stays `sent` while any of them is unknown.
+
+        An item keeps the order id that it was sent for: a list from before an amend still shows that one, also where
+        the amend's answer names another.
+        """
         items = tuple(
-            structs.replace(item, outcome=outcome, order_id=getattr(outcome, "order_id", "") or item.order_id)
+            structs.replace(item, outcome=outcome, order_id=item.order_id or getattr(outcome, "order_id", ""))
             for item, outcome in zip(self.items, outcomes, strict=True)
         )
         known = not any(item.is_unknown for item in items)
@@ -92,6 +97,6 @@ class JournalEntry(Struct, frozen=True):
             self,
             items=items,
             state=EntryState.ACKNOWLEDGED if known else EntryState.SENT,
-            acknowledged_at_ms=max([now_ms, *stamps]) if known else 0,
+            acknowledged_at_ms=max([now_ms, *stamps]),
             version=self.version + 1,
         )

@@ -57,11 +57,13 @@ def reconcile(
     doubtful: set[str] = set()
     retired: list[JournalEntry] = []
     for entry in entries:
-        if entry.state is EntryState.ACKNOWLEDGED and entry.acknowledged_at_ms <= horizon_ms:
+        shown = entry.acknowledged_at_ms <= horizon_ms
+        if shown and entry.state is EntryState.ACKNOWLEDGED:
             retired.append(entry)
             continue
         for item in entry.items:
-            _overlay(entry, item, open_orders, frozen, doubtful)
+            if item.is_unknown or not shown:
+                _overlay(entry, item, open_orders, frozen, doubtful)
     live = _less_fills(open_orders, filled)
     return Reconciled(live, frozenset(frozen), frozenset(doubtful & open_orders.keys()), tuple(retired))
 

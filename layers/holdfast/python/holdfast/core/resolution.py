@@ -52,7 +52,7 @@ def resolve(entry: JournalEntry, evidence: Evidence, now_ms: int) -> JournalEntr
         entry,
         items=items,
         state=EntryState.ACKNOWLEDGED if known else EntryState.SENT,
-        acknowledged_at_ms=evidence.horizon_ms if known else 0,
+        acknowledged_at_ms=evidence.horizon_ms if known else entry.acknowledged_at_ms,
         clean_reads=clean,
         version=entry.version + 1,
     )
