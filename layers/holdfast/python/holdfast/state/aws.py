@@ -1,0 +1,62 @@
+"""Clients for AWS: one session, one region, short time-outs.
+
+The endpoint is AWS's own unless AWS_ENDPOINT_URL (read by botocore) or an argument names another.
+"""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from holdfast.core.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ssm import SSMClient
+
+_TIMEOUTS = {"connect_timeout": 2, "read_timeout": 4, "tcp_keepalive": True, "max_pool_connections": 16}
+# The store retries by itself: botocore would also repeat a conditional write whose answer was lost, and that repeat
+# loses against its own first try.
+_STORE = Config(retries={"mode": "standard", "total_max_attempts": 1}, **_TIMEOUTS)  # type: ignore[arg-type]
+_READERS = Config(retries={"mode": "standard", "total_max_attempts": 3}, **_TIMEOUTS)  # type: ignore[arg-type]
+
+
+class AwsClients:
+    """The clients of one region, made when first used.
+
+    `access_key` and `secret_key` are for the local stand-in's throw-away pair; on AWS the environment provides.
+    """
+
+    def __init__(
+        self, region: str = "", endpoint_url: str | None = None, *, access_key: str = "", secret_key: str = ""
+    ) -> None:
+        self._session = boto3.session.Session(
+            region_name=region or None,
+            aws_access_key_id=access_key or None,
+            aws_secret_access_key=secret_key or None,
+        )
+        if not self._session.region_name:
+            raise InvalidInputError("AWS region", "", "a region such as us-east-1, also by AWS_REGION")
+        self._endpoint_url = endpoint_url
+
+    @property
+    def region(self) -> str:
+        """The region of every client."""
+        return str(self._session.region_name)
+
+    @cached_property
+    def dynamodb(self) -> "DynamoDBClient":
+        """For DynamoStore: it does not retry."""
+        return self._session.client("dynamodb", endpoint_url=self._endpoint_url, config=_STORE)
+
+    @cached_property
+    def ssm(self) -> "SSMClient":
+        """For the switches."""
+        return self._session.client("ssm", endpoint_url=self._endpoint_url, config=_READERS)
+
+    @cached_property
+    def secrets(self) -> Any:
+        """For the venues' credentials: a Secrets Manager client."""
+        client: Any = self._session.client  # its type stubs are not installed
+        return client("secretsmanager", endpoint_url=self._endpoint_url, config=_READERS)

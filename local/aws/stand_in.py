@@ -1,0 +1,94 @@
+"""The AWS stand-in of one process: DynamoDB, SSM, Secrets Manager and what else moto answers, over real HTTP."""
+
+from types import TracebackType
+from typing import Any, Self
+
+from moto.moto_api._internal import moto_api_backend
+
+from holdfast.state.aws import AwsClients
+from holdfast.state.port import Table
+from holdfast.state.tables import PARTITION_KEY, SORT_KEY, TTL_ATTRIBUTE, TableNames
+from local.aws.moto_repairs import serialised_app
+from local.aws.serving import ServerThread
+
+# Throw-away: the stand-in checks no signature.
+_ACCESS_KEY = "holdfast-local"
+_SECRET_KEY = "holdfast-local"  # noqa: S105
+
+
+class LocalAws:
+    """Starts empty on a free loopback port. One at a time in a process, since moto's state is the process's."""
+
+    _running: "LocalAws | None" = None
+
+    def __init__(self, region: str = "us-east-1") -> None:
+        self.region = region
+        self._server: ServerThread | None = None
+
+    def start(self) -> Self:
+        """Serve; forgets everything that an earlier stand-in of this process held."""
+        if LocalAws._running is not None:
+            raise RuntimeError("an AWS stand-in is running in this process already")
+        moto_api_backend.reset()
+        self._server = ServerThread(serialised_app(), "local-aws")
+        LocalAws._running = self
+        return self
+
+    def stop(self) -> None:
+        """Stop serving. Stopping twice is no error."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+            LocalAws._running = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def endpoint_url(self) -> str:
+        """For AWS_ENDPOINT_URL."""
+        if self._server is None:
+            raise RuntimeError("the AWS stand-in is not running")
+        return self._server.url
+
+    def clients(self) -> AwsClients:
+        """Clients of this stand-in, whatever the environment says."""
+        return AwsClients(self.region, self.endpoint_url, access_key=_ACCESS_KEY, secret_key=_SECRET_KEY)
+
+    def environment(self) -> dict[str, str]:
+        """Environment variables that point any AWS program at this stand-in."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": _ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": _SECRET_KEY,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+    def create_stage(self, stage: str) -> None:
+        """The tables of one stage, as the stacks make them."""
+        clients = self.clients()
+        names = TableNames(stage)
+        for table in Table:
+            _create_table(clients.dynamodb, names.of(table))
+
+
+def _create_table(client: Any, name: str) -> None:
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[
+            {"AttributeName": PARTITION_KEY, "KeyType": "HASH"},
+            {"AttributeName": SORT_KEY, "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": PARTITION_KEY, "AttributeType": "S"},
+            {"AttributeName": SORT_KEY, "AttributeType": "S"},
+        ],
+    )
+    client.update_time_to_live(
+        TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": TTL_ATTRIBUTE}
+    )
