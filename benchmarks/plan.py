@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from benchmarks.measure import take_turns, verdict
 from benchmarks.workload import NOW_MS, capabilities, orders_and_targets
-from holdfast.core.capabilities import Bucket
+from holdfast.core.capabilities import Bucket, Capabilities
 from holdfast.core.market import Side
 from holdfast.core.orders import OpenOrder, TargetOrder
 from holdfast.core.plan import PlanPolicy, plan
@@ -60,7 +60,7 @@ def main() -> bool:
     print("\npeers' whole calls (not run here)   N=10           N=100          N=400        N=900")
     for name, *figures in PEERS:
         print(f"  {name:<32} {figures[0]:<14} {figures[1]:<14} {figures[2]:<12} {figures[3]}")
-    _print_at_900(venue, policy)
+    _print_at_peers_sizes(venue, policy)
     print()
     met = [
         verdict(taken <= MOST_US_PER_ORDER, f"{count:,} orders: {taken:.2f} µs per order, at most {MOST_US_PER_ORDER}")
@@ -72,7 +72,7 @@ def main() -> bool:
     return all(met)
 
 
-def _print_at_900(venue, policy) -> None:  # type: ignore[no-untyped-def]
+def _print_at_peers_sizes(venue: Capabilities, policy: PlanPolicy) -> None:
     figures = []
     for count in (10, 100, 400, 900):
         orders, targets = orders_and_targets(count)
