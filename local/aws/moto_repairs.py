@@ -2,8 +2,9 @@
 
 moto has no lock: concurrent conditional writes both win. Its transactions copy whole tables and put the copies back on
 failure, which erases other writers' changes. It ignores ClientRequestToken, so that a repeated transaction is applied
-twice. And a query walks the whole table. Here requests are served one at a time, a failed transaction restores the
-items that it touched, a token is honoured, and a query walks its own partition.
+twice. A query walks the whole table, and items that are in DynamoDB's form already are serialised by way of the
+service's model, 0.8 ms an item. Here requests are served one at a time, a failed transaction restores the items that
+it touched, a token is honoured, a query walks its own partition, and items are answered as they are.
 """
 
 import copy
@@ -16,13 +17,15 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.dynamodb.exceptions import ERROR_TYPE_PREFIX, DynamodbException
-from moto.dynamodb.models import DynamoDBBackend, Table
+from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
-from moto.dynamodb.responses import DynamoHandler
+from moto.dynamodb.models.table import Table
+from moto.dynamodb.responses import DynamoHandler, DynamoResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from local.aws.serving import WsgiApp
 
+_ITEM_READS = frozenset({"GetItem", "BatchGetItem", "Query"})
 _TOKENS_KEPT = 10_000
 _MISMATCH = f"{ERROR_TYPE_PREFIX}IdempotentParameterMismatchException"
 
@@ -31,12 +34,16 @@ _tokens: OrderedDict[tuple[str, str], str] = OrderedDict()
 _originals: dict[str, Callable[..., Any]] = {}
 
 
-def serialised_app() -> WsgiApp:
-    """moto's server application, repaired, answering one request at a time."""
+def serialised_app(account_id: str) -> WsgiApp:
+    """moto's server application, repaired, answering one request at a time.
+
+    moto's state is the process's; the AWS account id keeps one stand-in's part of it from another's.
+    """
     _repair()
     app = DomainDispatcherApplication(create_backend_app)
 
     def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = account_id
         with _lock:
             return list(app(environ, start_response))
 
@@ -44,23 +51,24 @@ def serialised_app() -> WsgiApp:
 
 
 def _repair() -> None:
-    """Patch moto once in this process; stored tokens are forgotten."""
-    _tokens.clear()
+    """Patch moto, once in this process."""
     if _originals:
         return
-    _originals["transact"] = DynamoDBBackend.transact_write_items
-    _originals["respond"] = DynamoHandler.transact_write_items
-    _originals["query"] = Table.query
-    DynamoDBBackend.transact_write_items = _transact
-    DynamoHandler.transact_write_items = _respond_once
-    Table.query = _query
+    for owner, name, repaired in (
+        (DynamoDBBackend, "transact_write_items", _transact),
+        (DynamoHandler, "transact_write_items", _respond_once),
+        (DynamoResult, "execute_result", _execute_result),
+        (Table, "query", _query),
+    ):
+        _originals[repaired.__name__] = getattr(owner, name)
+        setattr(owner, name, repaired)
 
 
 def _respond_once(handler: Any) -> Any:
     """TransactWriteItems with ClientRequestToken: the same token and request are answered without being applied."""
     token = handler.body.get("ClientRequestToken")
     if not token:
-        return _originals["respond"](handler)
+        return _originals["_respond_once"](handler)
     place = (handler.current_account, token)
     request = json.dumps(handler.body["TransactItems"], sort_keys=True)
     known = _tokens.get(place)
@@ -68,7 +76,7 @@ def _respond_once(handler: Any) -> Any:
         raise DynamodbException(_MISMATCH, "the ClientRequestToken was used with other parameters")
     if known is not None:
         return ActionResult({"ConsumedCapacity": [], "ItemCollectionMetrics": {}})
-    answer = _originals["respond"](handler)
+    answer = _originals["_respond_once"](handler)
     _tokens[place] = request
     if len(_tokens) > _TOKENS_KEPT:
         _tokens.popitem(last=False)
@@ -79,9 +87,9 @@ def _transact(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) ->
     """moto's own transaction, but what it takes for its backup is the table itself, and we undo by item."""
     touched = [place for item in transact_items for place in _place(backend, item)]
     before = [(place, copy.deepcopy(_item_at(*place))) for place in touched]
-    Table.__deepcopy__ = lambda table, memo: table
+    setattr(Table, "__deepcopy__", lambda table, memo: table)  # noqa: B010 - moto declares no such method
     try:
-        _originals["transact"](backend, transact_items)
+        _originals["_transact"](backend, transact_items)
     except BaseException:
         for (table, partition, sort), item in before:
             if item is None:
@@ -90,7 +98,7 @@ def _transact(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) ->
                 table.items[partition][sort] = item
         raise
     finally:
-        del Table.__deepcopy__
+        delattr(Table, "__deepcopy__")
 
 
 def _place(backend: DynamoDBBackend, transact_item: dict[str, Any]) -> list[tuple[Table, DynamoType, DynamoType]]:
@@ -114,9 +122,18 @@ def _query(table: Table, *args: Any, **kwargs: Any) -> Any:
     """A query of the table itself sees its own partition only."""
     asked = _QUERY.bind(table, *args, **kwargs).arguments
     if asked.get("index_name") or not table.has_range_key:
-        return _originals["query"](table, *args, **kwargs)
-    table.all_items = lambda: list(table.items.get(asked["hash_key"], {}).values())
+        return _originals["_query"](table, *args, **kwargs)
+    vars(table)["all_items"] = lambda: list(table.items.get(asked["hash_key"], {}).values())
     try:
-        return _originals["query"](table, *args, **kwargs)
+        return _originals["_query"](table, *args, **kwargs)
     finally:
-        del table.all_items
+        del vars(table)["all_items"]
+
+
+def _execute_result(result: DynamoResult, context: Any) -> Any:
+    """The answer to a read of items, which moto holds in DynamoDB's form."""
+    answer = result.result
+    if context.operation_model.name not in _ITEM_READS or not isinstance(answer, dict):
+        return _originals["_execute_result"](result, context)
+    body = json.dumps({name: value for name, value in answer.items() if value is not None})
+    return 200, {"Content-Type": "application/x-amz-json-1.0"}, body

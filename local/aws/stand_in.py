@@ -1,9 +1,8 @@
 """The AWS stand-in of one process: DynamoDB, SSM, Secrets Manager and what else moto answers, over real HTTP."""
 
+from itertools import count
 from types import TracebackType
 from typing import Any, Self
-
-from moto.moto_api._internal import moto_api_backend
 
 from holdfast.state.aws import AwsClients
 from holdfast.state.port import Table
@@ -16,22 +15,21 @@ _ACCESS_KEY = "holdfast-local"
 _SECRET_KEY = "holdfast-local"  # noqa: S105
 
 
-class LocalAws:
-    """Starts empty on a free loopback port. One at a time in a process, since moto's state is the process's."""
+_account_ids = count(100_000_000_001)
 
-    _running: "LocalAws | None" = None
+
+class LocalAws:
+    """Starts empty on a free loopback port. Several in one process share nothing."""
 
     def __init__(self, region: str = "us-east-1") -> None:
         self.region = region
         self._server: ServerThread | None = None
 
     def start(self) -> Self:
-        """Serve; forgets everything that an earlier stand-in of this process held."""
-        if LocalAws._running is not None:
-            raise RuntimeError("an AWS stand-in is running in this process already")
-        moto_api_backend.reset()
-        self._server = ServerThread(serialised_app(), "local-aws")
-        LocalAws._running = self
+        """Serve, empty."""
+        if self._server is not None:
+            raise RuntimeError("the AWS stand-in is running already")
+        self._server = ServerThread(serialised_app(str(next(_account_ids))), "local-aws")
         return self
 
     def stop(self) -> None:
@@ -39,7 +37,6 @@ class LocalAws:
         if self._server is not None:
             self._server.close()
             self._server = None
-            LocalAws._running = None
 
     def __enter__(self) -> Self:
         return self.start()
