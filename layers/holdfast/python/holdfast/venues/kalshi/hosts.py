@@ -51,7 +51,9 @@ def api_origin(settings: KalshiSettings) -> str:
     parts = urlsplit(settings.base_url)
     allowed = f"https://host, or http://loopback, with the path {API_PREFIX} or none"
     path_known = parts.path.rstrip("/") in ("", API_PREFIX)
-    if not parts.hostname or parts.username or parts.query or parts.fragment or not path_known:
+    if "@" in settings.base_url:
+        raise InvalidInputError("base_url", "(hidden)", f"{allowed}, without a user")
+    if not parts.hostname or parts.query or parts.fragment or not path_known:
         raise InvalidInputError("base_url", settings.base_url, allowed)
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
         raise InvalidInputError("base_url", settings.base_url, allowed)
