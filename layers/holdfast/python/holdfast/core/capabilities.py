@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from holdfast.core.errors import InvalidInputError
 from holdfast.core.scale import Scale
 
 
@@ -29,6 +30,10 @@ class Bucket(Struct, frozen=True):
     name: str
     refill: int
     capacity: int
+
+    def __post_init__(self) -> None:
+        if self.refill <= 0 or self.capacity <= 0:
+            raise InvalidInputError(f"bucket {self.name}", (self.refill, self.capacity), "refill and capacity above 0")
 
 
 class Costs(Struct, frozen=True):

@@ -78,9 +78,15 @@ class MarketRules(Struct, frozen=True):
     def __post_init__(self) -> None:
         if not self.bands:
             raise InvalidInputError(f"bands of {self.market}", self.bands, "at least one price band")
+        start = self.bands[0].low
         for band in self.bands:
-            if band.step <= 0 or band.low >= band.high:
-                raise InvalidInputError(f"bands of {self.market}", band, "low < high and step > 0")
+            if band.step <= 0 or not 0 <= band.low < band.high or (band.high - band.low) % band.step:
+                raise InvalidInputError(f"bands of {self.market}", band, "0 <= low < high in whole steps > 0")
+            if band.low != start:
+                raise InvalidInputError(f"bands of {self.market}", band, f"a band that starts at {start}")
+            start = band.high
+        if self.min_size <= 0 or self.size_step <= 0:
+            raise InvalidInputError(f"sizes of {self.market}", (self.min_size, self.size_step), "above 0")
 
     @property
     def lowest(self) -> int:

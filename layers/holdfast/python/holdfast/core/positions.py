@@ -78,6 +78,7 @@ def apply_fill(
 ) -> tuple[Position, tuple[LedgerLine, ...]]:
     """The position after one fill and its ledger lines; `purpose` None marks an order that is not ours.
 
+    A foreign fill moves the position like ours: the venue nets them, and only what it holds can be sold or settled.
     A fill that crosses zero makes two lines: the closing part under `fill_key`, the opening part under that with
     "#open" added. The fee is split by size, to the unit.
     """

@@ -5,19 +5,22 @@ A venue's `Scale` says how many decimals a price and a size have at most. Inside
 price x size is money without rounding. Decimal appears only where text comes in or goes out.
 """
 
-from decimal import Decimal, InvalidOperation
+from decimal import Clamped, Context, Decimal, Inexact, InvalidOperation, Overflow, Subnormal
 
 from msgspec import Struct
 
 from holdfast.core.errors import InvalidInputError
 
+# Rounds nothing: a number with more digits than this is refused, not shortened.
+_EXACT = Context(prec=60, Emin=-60, Emax=60, traps=[Clamped, Inexact, InvalidOperation, Overflow, Subnormal])
+
 
 def parse_units(text: str | int | Decimal, decimals: int, field: str) -> int:
     """Text or Decimal to an integer of 10^-decimals. Raises InvalidInputError where it is no number or finer."""
     try:
-        value = Decimal(text).scaleb(decimals)
+        value = Decimal(text).scaleb(decimals, _EXACT)
         units = int(value)
-    except (InvalidOperation, ValueError, OverflowError, TypeError):
+    except (ArithmeticError, ValueError, TypeError):
         raise InvalidInputError(field, text, f"a decimal number with at most {decimals} decimals") from None
     if units != value:
         raise InvalidInputError(field, text, f"a decimal number with at most {decimals} decimals")
