@@ -1,6 +1,7 @@
 """How long the plan takes: at most 2 µs per order at 100, 1,000 and 10,000 open orders against as many targets."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from benchmarks.measure import take_turns, verdict
 from benchmarks.workload import NOW_MS, capabilities, orders_and_targets
@@ -45,13 +46,8 @@ def main() -> bool:
     floors: dict[int, float] = {}
     for count, rounds in ROUNDS.items():
         orders, targets = orders_and_targets(count)
-        mine, floor = take_turns(
-            (
-                lambda o=orders, t=targets: plan(o, t, now_ms=NOW_MS, capabilities=venue, policy=policy),
-                lambda o=orders, t=targets: dict_diff(o, t),
-            ),
-            rounds,
-        )
+        make = partial(plan, orders, targets, now_ms=NOW_MS, capabilities=venue, policy=policy)
+        mine, floor = take_turns((make, partial(dict_diff, orders, targets)), rounds)
         per_order[count], floors[count] = mine.median / count, floor.median / count
         print(
             f"{count:>7,} {mine.median:>9,.0f} µs {mine.p99:>7,.0f} µs {per_order[count]:>7.2f} µs"
@@ -76,8 +72,7 @@ def _print_at_peers_sizes(venue: Capabilities, policy: PlanPolicy) -> None:
     figures = []
     for count in (10, 100, 400, 900):
         orders, targets = orders_and_targets(count)
-        (mine,) = take_turns(
-            (lambda o=orders, t=targets: plan(o, t, now_ms=NOW_MS, capabilities=venue, policy=policy),), 200
-        )
+        make = partial(plan, orders, targets, now_ms=NOW_MS, capabilities=venue, policy=policy)
+        (mine,) = take_turns((make,), 200)
         figures.append(f"{mine.median / 1000:.3f} ms")
     print(f"  {'this plan, this run':<32} {figures[0]:<14} {figures[1]:<14} {figures[2]:<12} {figures[3]}")

@@ -95,6 +95,13 @@ def test_several_targets_at_one_price_each_get_an_order_of_their_own():
         assert (made.kept, made.places, made.cancels) == (1, (small,), ())
 
 
+def test_orders_that_are_all_too_large_are_each_reduced_to_the_nearest_target():
+    orders = [resting(bid(40, 12), "large"), resting(bid(40, 7), "small")]
+    made = make_plan(orders, [bid(40, 5, leg="a"), bid(40, 10, leg="b")])
+    assert {(reduction.order_id, reduction.remaining) for reduction in made.reductions} == {("large", 10), ("small", 5)}
+    assert made.cancels == made.places == ()
+
+
 # Expiry: quotes die by themselves, and are renewed without losing their place.
 
 
