@@ -4,20 +4,24 @@ The lease gives one tick at a time; the fence gives safety: every journal entry 
 check of the fence, so a writer that was paused past its lease can't send another order (design section 7).
 """
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from holdfast.core.errors import ConditionFailedError, LeaseLostError
 from holdfast.state.port import Absent, Check, Equals, Item, Key, Put, Store, Table
 
 
 class Lease(Struct, frozen=True):
-    """A held lease. `fence` grows with every acquisition; times in UTC ms."""
+    """A held lease. `fence` grows with every acquisition; times in UTC ms.
+
+    `scheduled_at_ms` is the latest scheduled tick that was begun: a message delivered twice is known by it.
+    """
 
     account: str
     job: str
     owner: str
     fence: int
     expires_at_ms: int
+    scheduled_at_ms: int = 0
 
     @property
     def key(self) -> Key:
@@ -36,7 +40,14 @@ def lease_key(account: str, job: str) -> Key:
 
 
 def acquire(
-    store: Store, account: str, job: str, owner: str, now_ms: int, lifetime_ms: int, current: Item | None
+    store: Store,
+    account: str,
+    job: str,
+    owner: str,
+    now_ms: int,
+    lifetime_ms: int,
+    current: Item | None,
+    scheduled_at_ms: int = 0,
 ) -> Lease | None:
     """Take the lease if it is free or past its end; None if another writer holds it or was faster.
 
@@ -46,7 +57,8 @@ def acquire(
     if current is not None and current["expires_at_ms"] > now_ms:
         return None
     fence = (current["fence"] if current else 0) + 1
-    lease = Lease(account, job, owner, fence, now_ms + lifetime_ms)
+    begun_ms = max(scheduled_at_ms, current["scheduled_at_ms"] if current else 0)
+    lease = Lease(account, job, owner, fence, now_ms + lifetime_ms, begun_ms)
     condition = Equals("fence", current["fence"]) if current else Absent()
     try:
         store.write(Put(Table.CONTROL, _item(lease), condition))
@@ -57,7 +69,7 @@ def acquire(
 
 def renew(store: Store, lease: Lease, now_ms: int, lifetime_ms: int) -> Lease:
     """Extend a held lease. Raises LeaseLostError if another writer has it."""
-    longer = Lease(lease.account, lease.job, lease.owner, lease.fence, now_ms + lifetime_ms)
+    longer = structs.replace(lease, expires_at_ms=now_ms + lifetime_ms)
     try:
         store.write(Put(Table.CONTROL, _item(longer), Equals("fence", lease.fence)))
     except ConditionFailedError:
@@ -68,8 +80,7 @@ def renew(store: Store, lease: Lease, now_ms: int, lifetime_ms: int) -> Lease:
 def release(store: Store, lease: Lease) -> None:
     """Free the lease, keeping its fence. Losing it meanwhile is no error: it is no longer ours to free."""
     try:
-        ended = Lease(lease.account, lease.job, lease.owner, lease.fence, 0)
-        store.write(Put(Table.CONTROL, _item(ended), Equals("fence", lease.fence)))
+        store.write(Put(Table.CONTROL, _item(structs.replace(lease, expires_at_ms=0)), Equals("fence", lease.fence)))
     except ConditionFailedError:
         return
 
@@ -81,4 +92,5 @@ def _item(lease: Lease) -> Item:
         "owner": lease.owner,
         "fence": lease.fence,
         "expires_at_ms": lease.expires_at_ms,
+        "scheduled_at_ms": lease.scheduled_at_ms,
     }

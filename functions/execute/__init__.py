@@ -1,0 +1,1 @@
+"""The execute function: reconcile-and-batch-execute, one tick per queue message."""

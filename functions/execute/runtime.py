@@ -1,0 +1,95 @@
+"""What one Lambda process of the execute function keeps between events: clients, and the ports of each account."""
+
+import os
+
+from holdfast.state.accounts import Account, Accounts, SecretsManager
+from holdfast.state.parameters import SsmParameters
+
+from holdfast.assembly import assemble
+from holdfast.clock import Clock, SystemClock
+from holdfast.core.errors import InvalidInputError
+from holdfast.jobs.execute import execute
+from holdfast.jobs.ports import Ports
+from holdfast.jobs.schedule import TickMessage, decode, encode, follow_ups, is_due, is_stale
+from holdfast.state.aws import AwsClients
+from holdfast.state.dynamodb import DynamoStore
+from holdfast.state.tables import TableNames
+from holdfast.telemetry.port import Level
+from holdfast.telemetry.powertools import PowertoolsTelemetry
+
+
+class Runtime:
+    """Serves tick messages. Accounts, secrets and venue connections are made at their first tick and kept."""
+
+    def __init__(self, clients: AwsClients, stage: str, queue_url: str, writer: str, clock: Clock) -> None:
+        self.telemetry = PowertoolsTelemetry("execute")
+        self._clients = clients
+        self._stage = stage
+        self._queue_url = queue_url
+        self._writer = writer
+        self._clock = clock
+        self._store = DynamoStore(clients.dynamodb, TableNames(stage), clock)
+        self._parameters = SsmParameters(clients.ssm)
+        self._secrets = SecretsManager(clients.secrets, clock)
+        self._accounts: dict[str, tuple[Account, Ports]] = {}
+
+    @classmethod
+    def from_environment(cls, writer: str) -> "Runtime":
+        """Configured by HOLDFAST_STAGE and HOLDFAST_QUEUE_URL. Raises InvalidInputError where one is missing."""
+        return cls(AwsClients(), _required("HOLDFAST_STAGE"), _required("HOLDFAST_QUEUE_URL"), writer, SystemClock())
+
+    def serve(self, body: str) -> None:
+        """Run the tick of one message, after sending the minute's further ones. A stale message is counted, no more.
+
+        Raises InvalidInputError for a message or account that can't be used: it belongs in the dead-letter queue.
+        """
+        message = decode(body)
+        account, ports = self._account(message.account)
+        interval_seconds = ports.switches.read().switches.execution_interval_seconds
+        self._send_follow_ups(message, interval_seconds)
+        if is_stale(message, self._clock.now_ms(), interval_seconds):
+            self.telemetry.event(
+                "TICK_STALE", Level.WARNING, account=message.account, scheduled_at=message.scheduled_at
+            )
+            self.telemetry.metric("TicksStale", 1)
+        elif is_due(message, interval_seconds):
+            execute(account, ports, self._clock, scheduled_at_ms=message.scheduled_at_ms)
+
+    def _account(self, account_id: str) -> tuple[Account, Ports]:
+        if account_id not in self._accounts:
+            account = Accounts(self._store).get(account_id)
+            ports = assemble(
+                account,
+                stage=self._stage,
+                store=self._store,
+                parameters=self._parameters,
+                secrets=self._secrets,
+                clock=self._clock,
+                telemetry=self.telemetry,
+                writer=self._writer,
+            )
+            self._accounts[account_id] = (account, ports)
+        return self._accounts[account_id]
+
+    def _send_follow_ups(self, message: TickMessage, interval_seconds: int) -> None:
+        late_seconds = max(self._clock.now_ms() - message.scheduled_at_ms, 0) // 1000
+        further = follow_ups(message, interval_seconds)
+        for start in range(0, len(further), 10):
+            self._clients.sqs.send_message_batch(
+                QueueUrl=self._queue_url,
+                Entries=[
+                    {
+                        "Id": str(index),
+                        "MessageBody": encode(follow_up.message),
+                        "DelaySeconds": max(follow_up.delay_seconds - late_seconds, 0),
+                    }
+                    for index, follow_up in enumerate(further[start : start + 10])
+                ],
+            )
+
+
+def _required(name: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise InvalidInputError(f"environment variable {name}", value, "a non-empty value")
+    return value

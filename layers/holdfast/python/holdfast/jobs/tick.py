@@ -1,0 +1,268 @@
+"""One pass of the loop of design section 5: observe, decide, plan, carry out, record.
+
+Every tick compares what is with what should be, so a crash, a lost message or a duplicate at any point is repaired
+by the next one.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from msgspec import structs
+
+from holdfast.clock import Clock
+from holdfast.core.admission import admit
+from holdfast.core.book import OrderBook, Top
+from holdfast.core.errors import VenueError, VenueRateLimitedError
+from holdfast.core.orders import OpenOrder, TargetOrder
+from holdfast.core.pauses import MarketPause, after_refusal, counts_towards_pause
+from holdfast.core.plan import Plan, PlanPolicy, plan
+from holdfast.core.positions import Position
+from holdfast.core.risk import DayMark, InventoryStop, share_failed
+from holdfast.jobs.deciding import Decider, Decisions
+from holdfast.jobs.executor import Execution, Executor
+from holdfast.jobs.halting import HaltCheck, risk_limits
+from holdfast.jobs.observing import AccountView, Observer
+from holdfast.jobs.ports import Ports
+from holdfast.jobs.upkeep import Upkeep, is_over
+from holdfast.jobs.writes import Writes
+from holdfast.state.halts import Halting, Halts
+from holdfast.state.leases import Lease
+from holdfast.state.switches import SwitchReading
+from holdfast.telemetry.port import Level
+
+JOB = "execute"
+# Quotes whose expiry is nearer than this many intervals are renewed.
+RENEW_INTERVALS = 2
+
+
+@dataclass(slots=True)
+class TickReport:
+    """What one tick saw and did. `skipped` or `ended` say why there was none, or why it stopped early."""
+
+    account: str
+    skipped: str = ""
+    ended: str = ""
+    fence: int = 0
+    open_orders: int = 0
+    kept: int = 0
+    booked: int = 0
+    unresolved: int = 0
+    halted: tuple[str, ...] = ()
+    quiet: dict[str, str] = field(default_factory=dict)
+    execution: Execution = field(default_factory=Execution)
+    calls: Counter[tuple[str, int]] = field(default_factory=Counter)
+    waited_ms: int = 0
+
+
+class Tick:
+    """One pass of the loop for one account, under a held lease. `halts` and `mark` were read with the lease."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        clock: Clock,
+        lease: Lease,
+        halting: Halting,
+        halts: Halts,
+        mark: DayMark | None,
+        report: TickReport,
+    ) -> None:
+        self.account = lease.account
+        self.ports = ports
+        self.clock = clock
+        self.halting = halting
+        self.halts = halts
+        self.mark = mark
+        self.report = report
+        self.writes = Writes(ports, lease, clock)
+        self._pauses: dict[str, MarketPause] = {}
+        self.decision_id = f"{self.account}-{lease.fence}"
+
+    def run(self) -> None:
+        """Run every step; the report holds what was done, also where an error ends the tick early."""
+        reading = self._read_switches()
+        switches = reading.switches
+        self.ports.throttle.begin_tick(switches.max_wait_seconds * 1000)
+        self._connect()
+        capabilities = self.ports.venue.capabilities
+        one = capabilities.scale.one if capabilities.netting else None
+        view = Observer(self.ports, self.writes, self.clock).observe()
+        upkeep = Upkeep(self.ports, self.account, self.clock)
+        held = {market for market, stored in view.positions.items() if stored.position.size}
+        upkeep.refresh(switches.config_refresh_ticks, held)
+        upkeep.settle(view.positions, one)
+        upkeep.compare(view.positions, quiet=not view.booked and not view.unresolved)
+        positions = {market: stored.position for market, stored in view.positions.items()}
+        books = self._read_books(positions)
+        decided, halted = self._decide(reading, view, positions, books, one)
+        targets = () if halted else self._admitted(decided, positions, reading, one)
+        drawn = self._plan(view, positions, (*decided.exits, *targets), switches.execution_interval_seconds * 1000)
+        self._report_decisions(drawn, decided, positions)
+        executor = Executor(
+            self.ports,
+            self.writes,
+            self.ports.cache.rules,
+            batched=switches.use_batch_execution,
+            dry_run=switches.dry_run,
+        )
+        self.report.execution = executor.done
+        executor.carry_out(drawn, self.decision_id)
+        self._record(view, drawn, executor.done, switches.execution_interval_seconds * 1000)
+
+    def _read_switches(self) -> SwitchReading:
+        reading = self.ports.switches.read()
+        if not reading.valid:
+            self._event("SWITCHES_INVALID", Level.ERROR, problems=list(reading.problems))
+            self.ports.telemetry.metric("SwitchesInvalid", 1)
+        elif reading.switches.halt != self.halts.switch:
+            self.halting.mirror(reading.switches.halt)
+            self._event("HALT_SWITCHED", Level.WARNING, on=reading.switches.halt)
+        return reading
+
+    def _connect(self) -> None:
+        if not self.ports.cache.connected:
+            self.ports.venue.connect()
+            self.ports.cache.connected = True
+        capabilities = self.ports.venue.capabilities
+        self.ports.throttle.configure(capabilities)
+        # Orders, their as-of time, fills, and the books: one conditional write pays for all of them.
+        reads = 3 + -(-len(self.ports.cache.configs) // capabilities.books_per_call)
+        cost = capabilities.costs.read
+        self.ports.throttle.prepay("read", self.ports.throttle.largest_batch("read", cost, reads) * cost)
+
+    def _read_books(self, positions: dict[str, Position]) -> dict[str, OrderBook]:
+        """Books of every market that is quoted or held. Unreadable books are missing books: their quotes go."""
+        configs = [config for config in self.ports.cache.configs if config.mode == "quote"]
+        wanted = [c.market for c in configs if c.enabled or positions.get(c.market, Position(c.market)).size]
+        try:
+            return self.ports.venue.books(wanted) if wanted else {}
+        except VenueRateLimitedError:
+            raise
+        except VenueError as error:
+            self._event("BOOKS_UNREADABLE", Level.WARNING, error=str(error), markets=len(wanted))
+            return {}
+
+    def _decide(
+        self,
+        reading: SwitchReading,
+        view: AccountView,
+        positions: dict[str, Position],
+        books: dict[str, OrderBook],
+        one: int | None,
+    ) -> tuple[Decisions, bool]:
+        switches, capabilities = reading.switches, self.ports.venue.capabilities
+        now_ms = self.clock.now_ms()
+        lifetime_ms = switches.quote_lifetime_intervals * switches.execution_interval_seconds * 1000
+        decider = Decider(self.ports, self.account, self.decision_id, now_ms, now_ms + lifetime_ms)
+        stop = InventoryStop(
+            stop_loss=capabilities.scale.money(switches.inventory_stop_loss, "inventory_stop_loss"),
+            slippage_ticks=switches.inventory_stop_slippage_ticks,
+            max_spread=capabilities.scale.price(switches.inventory_stop_max_spread, "inventory_stop_max_spread"),
+        )
+        decided = decider.decide(books, view.open_orders, positions, stop)
+        tops = {market: Top(book.best_bid, book.best_ask) for market, book in books.items()}
+        ours = [order for order in view.open_orders if order.purpose is not None]
+        limits = risk_limits(switches, capabilities)
+        reasons = HaltCheck(self.ports, self.account, self.halts, self.mark).reasons(
+            limits, positions, ours, tops, one, now_ms
+        )
+        if switches.halt or (not reading.valid and self.halts.switch):
+            reasons += ("switch",)
+        if not reading.valid:
+            reasons += ("switches_invalid",)
+        self.report.halted = reasons
+        self.report.quiet = decided.quiet
+        return decided, bool(reasons)
+
+    def _admitted(
+        self, decided: Decisions, positions: dict[str, Position], reading: SwitchReading, one: int | None
+    ) -> tuple[TargetOrder, ...]:
+        admission = admit(decided.quotes, positions, risk_limits(reading.switches, self.ports.venue.capabilities), one)
+        if admission.refused:
+            self._event(
+                "QUOTES_TRIMMED",
+                targets=len(admission.refused),
+                markets=sorted({target.market for target in admission.refused}),
+            )
+        return admission.admitted
+
+    def _plan(
+        self, view: AccountView, positions: dict[str, Position], targets: Sequence[TargetOrder], interval_ms: int
+    ) -> Plan:
+        now_ms = self.clock.now_ms()
+        pauses = self.halting.pauses()
+        drawn = plan(
+            [self._as_planned(order, view, now_ms) for order in view.open_orders],
+            targets,
+            now_ms=now_ms,
+            capabilities=self.ports.venue.capabilities,
+            policy=PlanPolicy(renew_before_ms=RENEW_INTERVALS * interval_ms),
+            positions={market: position.size for market, position in positions.items() if position.size},
+            frozen=view.frozen,
+            paused={market for market, pause in pauses.items() if pause.is_active(now_ms)},
+        )
+        self._pauses = pauses
+        # A list older than what we know shows neither what rests nor what is gone: exits alone are safe on it.
+        return drawn if view.is_current else Plan(exits=drawn.exits, dropped=drawn.dropped)
+
+    def _as_planned(self, order: OpenOrder, view: AccountView, now_ms: int) -> OpenOrder:
+        """An order as the plan may see it: one that can't be cancelled now is an obstacle, like a foreign one."""
+        rules = self.ports.cache.rules.get(order.market)
+        if order.order_id in view.doubtful or (rules is not None and is_over(rules, now_ms)):
+            return structs.replace(order, purpose=None)
+        return order
+
+    def _record(self, view: AccountView, drawn: Plan, done: Execution, interval_ms: int) -> None:
+        now_ms = self.clock.now_ms()
+        for market, reason in done.refusals.items():
+            if counts_towards_pause(reason):
+                pause = after_refusal(self._pauses.get(market), market, reason, now_ms, interval_ms)
+                self.halting.pause(pause)
+                if pause.until_ms:
+                    self._event(
+                        "MARKET_PAUSED", Level.WARNING, market=market, reason=reason.value, until=pause.until_ms
+                    )
+        for market in done.accepted_markets & self._pauses.keys() - done.refusals.keys():
+            self.halting.clear_pause(market)
+        if done.operations and share_failed(done.failed, done.operations):
+            self._event("TICK_MOSTLY_FAILED", Level.WARNING, failed=done.failed, operations=done.operations)
+        self.report.open_orders = len(view.open_orders)
+        self.report.kept = drawn.kept
+        self.report.booked = view.booked
+        self.report.unresolved = view.unresolved + done.unknown
+        telemetry = self.ports.telemetry
+        telemetry.metric("Operations", done.operations, job=JOB)
+        telemetry.metric("OperationsFailed", done.failed, job=JOB)
+        telemetry.metric("UnknownOutcomes", self.report.unresolved, job=JOB)
+        self._event(
+            "TICK_DONE",
+            open=len(view.open_orders),
+            kept=drawn.kept,
+            placed=done.placed,
+            canceled=done.canceled,
+            changed=done.changed,
+            failed=done.failed,
+            left=done.left,
+            fills=view.booked,
+            halted=list(self.report.halted),
+        )
+
+    def _report_decisions(self, drawn: Plan, decided: Decisions, positions: dict[str, Position]) -> None:
+        """One event for each market whose decision changed: something is cancelled, placed or exited there."""
+        changed = {order.market for order in (*drawn.exit_cancels, *drawn.cancels)}
+        changed |= {target.market for target in (*drawn.exits, *drawn.entries, *drawn.places)}
+        for market in sorted(changed):
+            targets = decided.quotes.get(market, ())
+            self._event(
+                "DECISION_MADE",
+                market=market,
+                decision_id=f"{self.decision_id}-{market}",
+                targets=[f"{t.side.value} {t.size} @ {t.price}" for t in targets] if not self.report.halted else [],
+                quiet=decided.quiet.get(market, ""),
+                halted=list(self.report.halted),
+                position=positions.get(market, Position(market)).size,
+            )
+
+    def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
+        self.ports.telemetry.event(name, level, **{"account": self.account, "decision_id": self.decision_id, **fields})
