@@ -3,6 +3,7 @@
 import hashlib
 from base64 import b32encode
 from enum import StrEnum
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -52,6 +53,7 @@ def client_order_id(account: str, market: str, leg: str, attempt: str, purpose: 
     return f"{_MARK}-{account_tag(account)}-{_LETTER[purpose]}-{body}"
 
 
+@lru_cache(256)
 def account_tag(account: str) -> str:
     """Four characters that name the account inside client order ids."""
     return b32encode(hashlib.sha256(account.encode()).digest()[:3]).decode()[:4].lower()
