@@ -53,7 +53,7 @@ class ScriptedServer:
             def do_GET(self) -> None:
                 owner._serve(self)
 
-            do_POST = do_DELETE = do_GET
+            do_POST = do_DELETE = do_GET  # noqa: N815 - http.server's names
 
             def log_message(self, *args: object) -> None:
                 """Silent."""

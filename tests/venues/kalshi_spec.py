@@ -52,7 +52,7 @@ class KalshiSpec:
             self._check(json.loads(body), _schema(described), f"{method} {parts.path} request")
 
     def check_answer(self, method: str, url: str, status: int, body: bytes) -> None:
-        """Raise AssertionError where a 2xx status or body is not as the spec says, or an error body has no known shape."""
+        """Raise AssertionError for a status or body that is not in the spec, or an error body of no known shape."""
         path = urlsplit(url).path
         described = self._operation(method, path)["responses"].get(str(status), {})
         where = f"{method} {path} answer {status}"

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from holdfast.clock import Clock
-from holdfast.core.book import Level, OrderBook
+from holdfast.core.book import OrderBook
 from holdfast.core.errors import InvalidInputError, VenueUnavailableError
 from holdfast.core.market import MarketRules, MarketStatus, PriceBand
 from holdfast.venues.kalshi import client as api
@@ -14,7 +14,7 @@ from holdfast.venues.kalshi.client import KalshiClient
 from holdfast.venues.kalshi.errors import read_failure
 from holdfast.venues.kalshi.limits import BOOKS_PER_CALL
 from holdfast.venues.kalshi.pages import rows
-from holdfast.venues.kalshi.wire import SCALE, decode, price_units, size_units, time_ms
+from holdfast.venues.kalshi.wire import SCALE, book_levels, decode, price_units, time_ms
 from holdfast.venues.kalshi.wire_reads import BooksAnswer, BookSides, MarketPage, MarketRow, ShardStatus, StatusAnswer
 from holdfast.venues.port import VenueStatus
 
@@ -122,11 +122,7 @@ def _book(market: str, sides: BookSides, at_ms: int) -> OrderBook:
     """A bid for NO at p is an ask for YES at 1 - p."""
     return OrderBook(
         market,
-        bids=_levels(sides.yes_dollars, "yes_dollars"),
-        asks=[(SCALE.one - price, size) for price, size in _levels(sides.no_dollars, "no_dollars")],
+        bids=book_levels(sides.yes_dollars, "yes_dollars"),
+        asks=[(SCALE.one - price, size) for price, size in book_levels(sides.no_dollars, "no_dollars")],
         at_ms=at_ms,
     )
-
-
-def _levels(levels: list[tuple[str, str]] | None, field: str) -> list[Level]:
-    return [(price_units(price, field), size_units(size, field)) for price, size in levels or ()]

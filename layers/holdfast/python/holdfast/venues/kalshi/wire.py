@@ -8,10 +8,11 @@ name; there are no plausible defaults.
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
+from holdfast.core.book import Level
 from holdfast.core.errors import InvalidInputError, VenueUnavailableError
 from holdfast.core.market import Side
 from holdfast.core.scale import Scale
@@ -36,16 +37,28 @@ def decode(decoder: "msgspec.json.Decoder[T]", body: bytes, endpoint: str) -> T:
         raise VenueUnavailableError(f"{endpoint}: the answer could not be read: {error}") from error
 
 
-@lru_cache(_REMEMBERED_NUMBERS)
 def price_units(text: str, field: str) -> int:
     """Dollars of one contract to price units."""
-    return _exact(SCALE.price, text, field)
+    try:
+        return _price(text)
+    except InvalidInputError as error:
+        raise VenueUnavailableError(f"{field}: {error}") from None
 
 
-@lru_cache(_REMEMBERED_NUMBERS)
 def size_units(text: str, field: str) -> int:
     """A contract count to size units; may be negative."""
-    return _exact(SCALE.size, text, field)
+    try:
+        return _size(text)
+    except InvalidInputError as error:
+        raise VenueUnavailableError(f"{field}: {error}") from None
+
+
+def book_levels(levels: list[tuple[str, str]] | None, field: str) -> list[Level]:
+    """One side of a book to (price units, size units); thousands of them arrive in one answer."""
+    try:
+        return [(_price(price), _size(size)) for price, size in levels or ()]
+    except InvalidInputError as error:
+        raise VenueUnavailableError(f"{field}: {error}") from None
 
 
 def cost_units(text: str, field: str) -> int:
@@ -80,11 +93,14 @@ def side_of(book_side: str | None, outcome_side: str | None, field: str) -> Side
     raise VenueUnavailableError(f"{field}: side {book_side!r} / {outcome_side!r} is neither bid nor ask")
 
 
-def _exact(parse: Any, text: str, field: str) -> int:
-    try:
-        return int(parse(text, field))
-    except InvalidInputError as error:
-        raise VenueUnavailableError(str(error)) from None
+@lru_cache(_REMEMBERED_NUMBERS)
+def _price(text: str) -> int:
+    return SCALE.price(text)
+
+
+@lru_cache(_REMEMBERED_NUMBERS)
+def _size(text: str) -> int:
+    return SCALE.size(text)
 
 
 def _money(text: str, field: str, rounding: str) -> int:
