@@ -24,6 +24,7 @@ class LocalAws:
     def __init__(self, region: str = "us-east-1") -> None:
         self.region = region
         self._server: ServerThread | None = None
+        self._clients: AwsClients | None = None
 
     def start(self) -> Self:
         """Serve, empty."""
@@ -36,7 +37,7 @@ class LocalAws:
         """Stop serving. Stopping twice is no error."""
         if self._server is not None:
             self._server.close()
-            self._server = None
+            self._server = self._clients = None
 
     def __enter__(self) -> Self:
         return self.start()
@@ -53,7 +54,9 @@ class LocalAws:
 
     def clients(self) -> AwsClients:
         """Clients of this stand-in, whatever the environment says."""
-        return AwsClients(self.region, self.endpoint_url, access_key=_ACCESS_KEY, secret_key=_SECRET_KEY)
+        if self._clients is None:
+            self._clients = AwsClients(self.region, self.endpoint_url, access_key=_ACCESS_KEY, secret_key=_SECRET_KEY)
+        return self._clients
 
     def environment(self) -> dict[str, str]:
         """Environment variables that point any AWS program at this stand-in."""
