@@ -431,6 +431,27 @@ def test_market_rules_come_in_one_call_with_their_own_price_bands(server: Script
 
 
 @pytest.mark.parametrize(
+    "ranges",
+    [
+        None,
+        [
+            {"start": "0.0000", "end": "0.1000", "step": "0.0010"},
+            {"start": "0.9000", "end": "1.0000", "step": "0.0010"},
+        ],
+        [{"start": "0.0000", "end": "1.0000", "step": "0.0000"}],
+        [{"start": "zero", "end": "1.0000", "step": "0.0100"}],
+    ],
+)
+def test_a_market_whose_price_ranges_are_no_grid_trades_in_whole_cents_and_stops_no_other(
+    server: ScriptedServer, ranges: Any
+):
+    server.script(Reply(body={"markets": [market_row("A", price_ranges=ranges), market_row("B")], "cursor": ""}))
+    rules = venue_at(server.url).market_rules(["A", "B"])
+    assert rules["A"].bands == (PriceBand(0, 10_000, 100),)
+    assert len(rules["B"].bands) == 3
+
+
+@pytest.mark.parametrize(
     ("word", "status"),
     [
         ("active", MarketStatus.OPEN),

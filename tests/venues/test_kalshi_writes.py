@@ -1,12 +1,21 @@
 """What becomes of each order that we send to Kalshi: raw answers over real HTTP, and what they may be taken for."""
 
+import contextlib
 import json
 import random
 import socket
+import ssl
+import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -294,11 +303,41 @@ def test_a_refused_connection_proves_that_nothing_was_sent():
     assert {status for _, status in meter.recorded} == {0}
 
 
-def test_a_certificate_that_cannot_be_verified_stops_the_request_before_it_is_sent(server: ScriptedServer):
-    """A plain-text server can't shake hands either; whether that proves anything is not relied on."""
-    [outcome] = venue_at(server.url.replace("http://", "https://")).place([placement()], DEADLINE)
-    assert not isinstance(outcome, Placed)
-    assert server.asked == []
+@pytest.fixture
+def unverified_https(tmp_path):
+    """A server whose certificate nobody vouches for, and the bytes that it got after a handshake."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    start = datetime.fromtimestamp(NOW_MS // 1000, UTC) - timedelta(days=3_650)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, start, start + timedelta(days=36_500))
+    certificate = builder.sign(key, SHA256())
+    pem = tmp_path / "server.pem"
+    pem.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    listener = socket.create_server(("127.0.0.1", 0))
+    received: list[bytes] = []
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(ssl.SSLError, OSError), context.wrap_socket(connection, True) as tls:
+            received.append(tls.recv(1))
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield f"https://localhost:{listener.getsockname()[1]}", received, thread
+    listener.close()
+
+
+def test_a_certificate_that_cannot_be_verified_stops_the_request_before_it_is_sent(unverified_https):
+    url, received, thread = unverified_https
+    [outcome] = venue_at(url).place([placement()], DEADLINE)
+    assert isinstance(outcome, Refused)
+    assert outcome.reason is Refusal.NOT_SENT
+    thread.join(5)
+    assert received == []
 
 
 # ---- refusals

@@ -91,31 +91,36 @@ def _chunks(markets: Sequence[str], size: int) -> Iterator[list[str]]:
 
 
 def _rules(row: MarketRow) -> MarketRules:
-    """A status that we don't know takes no orders of ours. Without price ranges whole cents hold: they are valid in
-    every structure (facts kalshi section 9)."""
-    bands = sorted(
-        (
-            PriceBand(
-                low=price_units(band.start, "price_ranges.start"),
-                high=price_units(band.end, "price_ranges.end"),
-                step=price_units(band.step, "price_ranges.step"),
-            )
-            for band in row.price_ranges or ()
-        ),
-        key=lambda band: band.low,
-    )
+    """A status that we don't know takes no orders of ours. Where the price ranges are missing or no grid, whole cents
+    hold: they are valid in every structure (facts kalshi section 9), and one odd market stops no other."""
     try:
-        return MarketRules(
-            market=row.ticker,
-            bands=tuple(bands) or _WHOLE_CENTS,
-            min_size=_MIN_SIZE,
-            size_step=_MIN_SIZE,
-            status=_STATUSES.get(row.status, MarketStatus.PAUSED),
-            shard=row.exchange_index,
-            close_at_ms=time_ms(row.close_time, "market.close_time"),
+        return _rules_with(row, _bands(row))
+    except (InvalidInputError, VenueUnavailableError):
+        return _rules_with(row, _WHOLE_CENTS)
+
+
+def _rules_with(row: MarketRow, bands: tuple[PriceBand, ...]) -> MarketRules:
+    return MarketRules(
+        market=row.ticker,
+        bands=bands,
+        min_size=_MIN_SIZE,
+        size_step=_MIN_SIZE,
+        status=_STATUSES.get(row.status, MarketStatus.PAUSED),
+        shard=row.exchange_index,
+        close_at_ms=time_ms(row.close_time, "market.close_time"),
+    )
+
+
+def _bands(row: MarketRow) -> tuple[PriceBand, ...]:
+    bands = (
+        PriceBand(
+            low=price_units(band.start, "price_ranges.start"),
+            high=price_units(band.end, "price_ranges.end"),
+            step=price_units(band.step, "price_ranges.step"),
         )
-    except InvalidInputError as error:
-        raise VenueUnavailableError(f"{api.MARKETS.name}: {error}") from error
+        for band in row.price_ranges or ()
+    )
+    return tuple(sorted(bands, key=lambda band: band.low))
 
 
 def _book(market: str, sides: BookSides, at_ms: int) -> OrderBook:
