@@ -1,0 +1,193 @@
+"""Positions and ledger: the cash of every line is the venue's, to the unit, on netting and on plain venues."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.core.errors import InvalidInputError, PositionMismatchError
+from holdfast.core.market import Side
+from holdfast.core.orders import Fill, Purpose, Settlement
+from holdfast.core.positions import (
+    LedgerKind,
+    Position,
+    apply_fill,
+    apply_settlement,
+    executable_value,
+    fill_key,
+    unrealized,
+)
+
+ONE = 10_000
+BUY, SELL = Side.BUY, Side.SELL
+
+
+def fill(side, price, size, fee=0, fill_id="f1", order_id="o1"):
+    return Fill(fill_id, order_id, "M", side, price, size, fee, False, 1_000)
+
+
+def applied(fills, one=ONE):
+    position, lines = Position("M"), []
+    for each in fills:
+        position, more = apply_fill(position, each, one, purpose=Purpose.QUOTE)
+        lines += more
+    return position, lines
+
+
+def settled(position, result):
+    payout = abs(position.size) * ONE if (position.size > 0) == (result == "yes") else 0
+    return Settlement("M", position.size, payout, 0, result, 9_000)
+
+
+class TwoOutcomeAccount:
+    """A netting venue kept the long way round: both outcomes are bought with cash, and pairs are redeemed at 1."""
+
+    def __init__(self):
+        self.cash = self.yes = self.no = 0
+
+    def trade(self, each):
+        if each.side is BUY:
+            self.cash -= each.price * each.size
+            self.yes += each.size
+        else:
+            self.cash -= (ONE - each.price) * each.size
+            self.no += each.size
+        pairs = min(self.yes, self.no)
+        self.cash += pairs * ONE - each.fee
+        self.yes -= pairs
+        self.no -= pairs
+
+
+trades = st.lists(
+    st.builds(
+        lambda side, price, size, fee: fill(side, price, size, fee),
+        st.sampled_from([BUY, SELL]),
+        st.integers(1, ONE - 1),
+        st.integers(1, 5_000),
+        st.integers(-50, 20_000),
+    ),
+    max_size=25,
+)
+
+
+@given(trades, st.sampled_from(["yes", "no"]))
+def test_cash_is_the_balance_of_an_account_that_redeems_pairs(fills, result):
+    venue, position = TwoOutcomeAccount(), Position("M")
+    for each in fills:
+        venue.trade(each)
+        position, _ = apply_fill(position, each, ONE, purpose=Purpose.QUOTE)
+        assert position.cash == venue.cash
+        assert position.size == venue.yes - venue.no
+        assert position.cost >= 0
+    final, _ = apply_settlement(position, settled(position, result))
+    assert final.cash == venue.cash + (venue.yes if result == "yes" else venue.no) * ONE
+    assert (final.size, final.cost) == (0, 0)
+
+
+@given(trades, st.sampled_from([ONE, None]))
+def test_lines_add_up_to_the_position(fills, one):
+    position, lines = applied(fills, one)
+    assert sum(line.cash for line in lines) == position.cash
+    assert sum(line.realized for line in lines) == position.realized
+    assert sum(line.fee for line in lines) == position.fees == sum(each.fee for each in fills)
+    assert sum(line.size if line.side is BUY else -line.size for line in lines) == position.size
+    held = 0
+    for line in lines:
+        before, held = held, held + (line.size if line.side is BUY else -line.size)
+        assert line.position_after == held
+        assert before * held >= 0  # no line crosses zero
+    if position.size == 0:
+        assert position.cost == 0
+
+
+@given(trades)
+def test_where_nothing_nets_cash_is_what_was_traded(fills):
+    position, _ = applied(fills, None)
+    traded = sum((-1 if each.side is BUY else 1) * each.price * each.size - each.fee for each in fills)
+    assert position.cash == traded
+
+
+@given(trades, st.integers(1, ONE - 2), st.sampled_from([ONE, None]))
+def test_closing_at_the_executable_price_realizes_the_unrealized(fills, bid, one):
+    position, _ = applied(fills, one)
+    ask = bid + 1
+    expected = unrealized(position, bid, ask, one)
+    value = executable_value(position, bid, ask, one)
+    if position.size:
+        price, side = (bid, SELL) if position.size > 0 else (ask, BUY)
+        closed, (line,) = apply_fill(position, fill(side, price, abs(position.size)), one, purpose=Purpose.EXIT)
+        assert line.realized == expected
+        assert closed.cash == position.cash + value
+        assert closed.size == 0
+    else:
+        assert expected == value == 0
+
+
+def test_a_fill_that_crosses_zero_makes_two_lines():
+    long, _ = applied([fill(BUY, 4_000, 300)])
+    position, (closing, opening) = apply_fill(
+        long, fill(SELL, 4_500, 1_000, fee=101, fill_id="f2"), ONE, purpose=Purpose.QUOTE, decision_id="d1"
+    )
+    assert (closing.key, closing.size, closing.fee, closing.position_after) == ("f2#o1", 300, 30, 0)
+    assert (closing.realized, closing.cash) == (150_000, 4_500 * 300 - 30)
+    assert (opening.key, opening.size, opening.fee, opening.position_after) == ("f2#o1#open", 700, 71, -700)
+    assert (opening.realized, opening.cash) == (0, -5_500 * 700 - 71)
+    assert (position.size, position.cost) == (-700, 5_500 * 700)
+    assert {line.decision_id for line in (closing, opening)} == {"d1"}
+
+
+def test_the_first_line_is_always_keyed_by_the_fill_so_that_it_is_booked_once():
+    for held in (-2_000, -300, 0, 300, 2_000):
+        start = Position("M", held, abs(held) * 5_000)
+        for side in (BUY, SELL):
+            each = fill(side, 5_000, 1_000)
+            _, lines = apply_fill(start, each, ONE, purpose=Purpose.QUOTE)
+            assert lines[0].key == fill_key(each) == "f1#o1"
+
+
+def test_average_cost_leaves_the_remainder_with_the_open_size():
+    position, _ = applied([fill(BUY, 3_333, 1), fill(BUY, 3_334, 2)])
+    one_left, (line,) = apply_fill(position, fill(SELL, 5_000, 2), ONE, purpose=Purpose.QUOTE)
+    assert position.cost == 10_001
+    assert line.realized == 10_000 - 6_667
+    assert one_left.cost == 3_334
+
+
+def test_a_foreign_fill_moves_the_position_and_is_named():
+    position, (line,) = apply_fill(Position("M"), fill(BUY, 4_000, 100), ONE, purpose=None)
+    assert line.kind is LedgerKind.FOREIGN
+    assert position.size == 100
+
+
+def test_a_settlement_of_another_size_is_not_booked():
+    position, _ = applied([fill(BUY, 4_000, 100)])
+    with pytest.raises(PositionMismatchError, match="settled 90 where the ledger holds 100"):
+        apply_settlement(position, Settlement("M", 90, 90 * ONE, 0, "yes", 9_000))
+
+
+def test_a_settlement_is_one_line_with_payout_and_fee():
+    position, _ = applied([fill(SELL, 4_000, 100, fee=7)])
+    final, (line,) = apply_settlement(position, Settlement("M", -100, 100 * ONE, 5, "no", 9_000))
+    assert (line.kind, line.key, line.side, line.size) == (LedgerKind.SETTLEMENT, "settlement#M", BUY, 100)
+    assert (line.cash, line.realized, line.fee) == (100 * ONE - 5, 100 * 4_000, 5)
+    assert final.cash == 100 * 4_000 - 12
+
+
+def test_a_flat_market_settles_without_a_line():
+    position, _ = applied([fill(BUY, 4_000, 100), fill(SELL, 4_100, 100)])
+    assert apply_settlement(position, Settlement("M", 0, 0, 0, "yes", 9_000)) == (position, ())
+
+
+def test_a_missing_side_has_no_price():
+    long, short = Position("M", 100, 400_000), Position("M", -100, 400_000)
+    assert unrealized(long, None, 5_000, ONE) is None
+    assert unrealized(short, 5_000, None, ONE) is None
+    assert unrealized(long, 5_000, None, ONE) == 100_000
+    assert unrealized(short, None, 5_000, ONE) == 100_000
+    assert unrealized(Position("M"), None, None, ONE) == 0
+
+
+def test_malformed_fills_are_refused():
+    with pytest.raises(InvalidInputError, match="size of fill f1"):
+        apply_fill(Position("M"), fill(BUY, 4_000, 0), ONE, purpose=None)
+    with pytest.raises(InvalidInputError, match="market of fill f1"):
+        apply_fill(Position("OTHER"), fill(BUY, 4_000, 1), ONE, purpose=None)
