@@ -1,0 +1,100 @@
+"""Markets: price grid, life cycle, fees, and the matching engine behind each."""
+
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+from holdfast.core.errors import InvalidInputError
+from holdfast.core.market import PriceBand
+from holdfast.core.matching import MatchingEngine
+from local.venues.kalshi.fees import FeeModel
+from local.venues.kalshi.wire import ONE
+
+STRUCTURES = {
+    "linear_cent": (PriceBand(0, ONE, 100),),
+    "deci_cent": (PriceBand(0, ONE, 10),),
+    "tapered_deci_cent": (PriceBand(0, 1_000, 10), PriceBand(1_000, 9_000, 100), PriceBand(9_000, ONE, 10)),
+}
+
+
+class MarketState(StrEnum):
+    """A market's status on the wire; the settlement timer is left out, so `determined` never shows."""
+
+    INITIALIZED = "initialized"
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    CLOSED = "closed"
+    FINALIZED = "finalized"
+
+
+class Series(Struct, frozen=True):
+    """Markets that share fees."""
+
+    ticker: str
+    fees: FeeModel
+    shard: int
+
+
+class MarketSpec(Struct, frozen=True):
+    """What defines a market. `close_at_ms` 0 means never; `bands` replaces those of `structure` when given.
+
+    `prints_trades`: its tape gives trades, so a shrinking level is no trade (see MatchingEngine).
+    """
+
+    ticker: str
+    event: str = ""
+    series: str = ""
+    shard: int = 0
+    structure: str = "linear_cent"
+    bands: tuple[PriceBand, ...] = ()
+    open_at_ms: int = 0
+    close_at_ms: int = 0
+    fee_type: str = "quadratic"
+    fee_multiplier: Decimal = Decimal(1)
+    prints_trades: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.ticker:
+            raise InvalidInputError("ticker", self.ticker, "a non-empty ticker")
+        if not self.bands and self.structure not in STRUCTURES:
+            raise InvalidInputError(f"structure of {self.ticker}", self.structure, ", ".join(STRUCTURES))
+
+
+class Market:
+    """One market as it is now."""
+
+    def __init__(self, spec: MarketSpec, series: Series, created_at_ms: int) -> None:
+        self.ticker, self.shard, self.series = spec.ticker, spec.shard, series
+        self.event = spec.event or spec.ticker
+        self.structure = spec.structure
+        self.bands = spec.bands or STRUCTURES[spec.structure]
+        self.open_at_ms, self.close_at_ms = spec.open_at_ms, spec.close_at_ms
+        self.created_at_ms = self.updated_at_ms = created_at_ms
+        self.engine = MatchingEngine(spec.ticker, prints_trades=spec.prints_trades)
+        self.active = True
+        self.result = ""
+        self.settled_at_ms = 0
+        self.last_price = 0
+        self.volume = 0
+
+    def state(self, now_ms: int) -> MarketState:
+        """Its status at a time."""
+        if self.result:
+            return MarketState.FINALIZED
+        if self.close_at_ms and now_ms >= self.close_at_ms:
+            return MarketState.CLOSED
+        if now_ms < self.open_at_ms:
+            return MarketState.INITIALIZED
+        return MarketState.ACTIVE if self.active else MarketState.INACTIVE
+
+    def accepts(self, price: int) -> bool:
+        """Whether a price is on the grid and inside (0, 1)."""
+        if not 0 < price < ONE:
+            return False
+        return any(band.low <= price <= band.high and (price - band.low) % band.step == 0 for band in self.bands)
+
+    def traded(self, price: int, size: int) -> None:
+        """Remember a trade."""
+        self.last_price = price
+        self.volume += size
