@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from msgspec import structs
+
 from benchmarks.measure import verdict
 from benchmarks.workload import COSTS, NOW_MS, capabilities, orders_and_targets
 from holdfast.core.batches import batches
@@ -37,7 +39,7 @@ class Sent(NamedTuple):
 
 
 class VenueBucket:
-    """The venue's side of a bucket, counted on its own: every grant with its time, recounted on each call."""
+    """The venue's side of a bucket, counted on its own: it knows nothing of our limiter."""
 
     def __init__(self, bucket: Bucket, now_ms: int) -> None:
         self._bucket = bucket
@@ -56,9 +58,9 @@ class VenueBucket:
 
 
 def moved_quotes() -> Plan:
-    """The plan after every quote moved: as many cancels as places."""
-    orders, _ = orders_and_targets(ORDERS)
-    wanted = [target for target in orders_and_targets(2 * ORDERS)[1] if target.market not in {o.market for o in orders}]
+    """The plan after every market moved: as many cancels as places."""
+    orders, targets = orders_and_targets(ORDERS)
+    wanted = [structs.replace(target, price=target.price + 25) for target in targets]
     made = plan(
         orders,
         wanted,

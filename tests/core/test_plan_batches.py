@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks import batching
 from holdfast.core.batches import batches, blocked_places
 from holdfast.core.capabilities import Bucket
 from holdfast.core.errors import InvalidInputError
@@ -59,3 +60,11 @@ def test_a_place_waits_for_an_unfinished_reduction_on_its_side_only():
     split = blocked_places([ask(61), bid(40)], [], [reduction])
     assert split.ready == (bid(40),)
     assert [drop.target for drop in split.blocked] == [ask(61)]
+
+
+@pytest.mark.parametrize("bucket", batching.TIERS, ids=lambda bucket: bucket.name)
+def test_on_every_tier_batches_save_nine_calls_in_ten_and_never_ask_for_more_than_the_bucket_holds(bucket):
+    made = batching.moved_quotes()
+    single, batched = batching.send(made, bucket, batched=False), batching.send(made, bucket, batched=True)
+    assert batched.calls * 10 <= single.calls
+    assert single.overdrawn == batched.overdrawn == 0

@@ -65,6 +65,8 @@ def open_orders(draw: st.DrawFn) -> list[OpenOrder]:
 
 @st.composite
 def target_lists(draw: st.DrawFn, purposes: tuple[Purpose, ...] = MANAGED) -> list[TargetOrder]:
+    """One decision's targets: they all expire together."""
+    expires_at_ms = draw(st.sampled_from([0, FRESH, NOW + 20_000]))
     return [
         target(
             draw(sides),
@@ -74,7 +76,7 @@ def target_lists(draw: st.DrawFn, purposes: tuple[Purpose, ...] = MANAGED) -> li
             purpose=draw(st.sampled_from(purposes)),
             leg=f"leg-{index}",
             priority=draw(st.integers(0, 2)),
-            expires_at_ms=draw(st.sampled_from([0, FRESH, NOW + 20_000])),
+            expires_at_ms=expires_at_ms,
         )
         for index in range(draw(st.integers(0, 9)))
     ]
@@ -165,7 +167,7 @@ def test_orders_that_stay_are_renewed_before_they_expire(orders, targets, world)
     silent = world["frozen"] | {(market, side) for market in world["paused"] for side in Side}
     alone = {key: group[0] for key, group in by_key(targets).items() if len(group) == 1}
     for key, group in by_key(venue.live.values()).items():
-        if key not in alone or len(group) > 1 or key[:2] in silent:
+        if key not in alone or len(group) > 1 or key[:2] in silent or key[3] not in MANAGED:
             continue
         wanted, order = alone[key].expires_at_ms, group[0].expires_at_ms
         lasts_as_wanted = order == 0 or (wanted != 0 and order >= wanted)
