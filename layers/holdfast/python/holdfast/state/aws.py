@@ -13,6 +13,7 @@ from holdfast.core.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
 _TIMEOUTS = {"connect_timeout": 2, "read_timeout": 4, "tcp_keepalive": True, "max_pool_connections": 16}
@@ -54,6 +55,11 @@ class AwsClients:
     def ssm(self) -> "SSMClient":
         """For the switches."""
         return self._session.client("ssm", endpoint_url=self._endpoint_url, config=_READERS)
+
+    @cached_property
+    def sqs(self) -> "SQSClient":
+        """For the jobs' queues."""
+        return self._session.client("sqs", endpoint_url=self._endpoint_url, config=_READERS)
 
     @cached_property
     def secrets(self) -> Any:

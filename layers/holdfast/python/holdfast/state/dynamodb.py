@@ -6,6 +6,7 @@ as absent in reads and conditions, since DynamoDB deletes it late.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from random import randrange
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import (
@@ -50,7 +51,13 @@ _LOST = "ConditionalCheckFailed"
 class DynamoStore:
     """Five tables of one stage in one region. `jitter` gives 0 to 999; safe for threads."""
 
-    def __init__(self, client: "DynamoDBClient", tables: TableNames, clock: Clock, jitter: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        tables: TableNames,
+        clock: Clock,
+        jitter: Callable[[], int] = lambda: randrange(1000),
+    ) -> None:
         self._client: Any = client
         self._names = {table: tables.of(table) for table in Table}
         self._tables = {name: table for table, name in self._names.items()}

@@ -1,0 +1,188 @@
+"""Accounts in the control table, and the secrets that their records name.
+
+A record is pk ACCOUNT#{id}, and pk ACCOUNTS lists the ids, so that all are found without a scan. Keys are never in a
+record: `secret_name` says where they are.
+"""
+
+import json
+import re
+from ipaddress import ip_address
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+from msgspec import Struct, structs
+
+from holdfast.clock import Clock
+from holdfast.core.errors import ConditionFailedError, InvalidInputError, StoreError
+from holdfast.state.port import Absent, Item, Key, Put, Store, Table
+from holdfast.state.switch_set import EVERYBODY
+
+VENUES = ("kalshi", "polymarket", "coinbase")
+ENVIRONMENTS = ("production", "demo", "local")
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_INDEX_PK = "ACCOUNTS"
+_SECRET_FRESH_MS = 600_000
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """Where one account is. Empty URLs mean the venue's own hosts for the environment.
+
+    `environment` "local" is a stand-in on this machine: its URLs must lead to loopback. `region` is the AWS region
+    whose stack serves the account (Polymarket refuses some countries' addresses).
+    """
+
+    account_id: str
+    venue: str
+    environment: str
+    secret_name: str
+    base_url: str = ""
+    ws_url: str = ""
+    subaccount: int = 0
+    region: str = "us-east-1"
+
+    def __post_init__(self) -> None:
+        if not _ID.fullmatch(self.account_id) or self.account_id == EVERYBODY:
+            raise InvalidInputError(
+                "account id", self.account_id, f"1 to 40 of a-z, 0-9 and -, not starting with -, not {EVERYBODY!r}"
+            )
+        for name, value, known in (
+            ("venue", self.venue, VENUES),
+            ("environment", self.environment, ENVIRONMENTS),
+        ):
+            if value not in known:
+                raise InvalidInputError(f"{name} of account {self.account_id}", value, f"one of {', '.join(known)}")
+        if self.subaccount < 0:
+            raise InvalidInputError(f"subaccount of account {self.account_id}", self.subaccount, "0 or more")
+        for name in ("secret_name", "region"):
+            if not getattr(self, name):
+                raise InvalidInputError(f"{name} of account {self.account_id}", "", "a non-empty name")
+        self._check_url("base_url", ("https", "http"))
+        self._check_url("ws_url", ("wss", "ws"))
+        if self.environment == "local" and not self.base_url:
+            raise InvalidInputError(f"base_url of account {self.account_id}", "", "the local server's URL")
+
+    def _check_url(self, name: str, schemes: tuple[str, str]) -> None:
+        """Encrypted, or plain to loopback; without credentials, query and fragment."""
+        url = getattr(self, name)
+        if not url:
+            return
+        secure, plain = schemes
+        parts = urlsplit(url)
+        local = is_loopback(parts.hostname or "")
+        fits = parts.scheme == secure or (parts.scheme == plain and local)
+        if self.environment == "local" and not local:
+            fits = False
+        if not fits or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
+            where = "loopback" if self.environment == "local" else f"{secure}://host, or {plain}:// to loopback"
+            # The URL itself is not repeated: it may hold credentials.
+            raise InvalidInputError(f"{name} of account {self.account_id}", f"{parts.scheme}://...", where)
+
+
+class Accounts:
+    """Every account of one stage."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, account_id: str) -> Account:
+        """One account. Raises InvalidInputError where there is none of that id."""
+        item = self._store.get(_key(account_id))
+        if item is None:
+            known = ", ".join(account.account_id for account in self.list()) or "none yet (holdfast accounts add)"
+            raise InvalidInputError("account", account_id, f"a known account: {known}")
+        return _account(item)
+
+    def list(self) -> list[Account]:
+        """Every account in order of id."""
+        ids = [item["sk"] for item in self._store.query(Table.CONTROL, _INDEX_PK)]
+        found = self._store.get_many([_key(account_id) for account_id in ids])
+        return [_account(found[key]) for key in map(_key, ids) if key in found]
+
+    def save(self, account: Account, *, replace: bool = False) -> None:
+        """Add an account, or replace its record. Raises InvalidInputError where it exists and `replace` is False."""
+        key = _key(account.account_id)
+        record = {"pk": key.pk, "sk": key.sk, **structs.asdict(account)}
+        index = {"pk": _INDEX_PK, "sk": account.account_id}
+        try:
+            self._store.transact([Put(Table.CONTROL, record, None if replace else Absent()), Put(Table.CONTROL, index)])
+        except ConditionFailedError:
+            raise InvalidInputError("account", account.account_id, "an id that is not taken yet") from None
+
+
+class Secrets(Protocol):
+    """The venues' credentials by name. Raises StoreError where one can't be read; no message holds any of it."""
+
+    def read(self, name: str) -> dict[str, str]:
+        """One secret's fields."""
+        ...
+
+
+class SecretsManager:
+    """Secrets in AWS Secrets Manager: JSON objects of texts, cached for ten minutes."""
+
+    def __init__(self, client: Any, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._known: dict[str, tuple[dict[str, str], int]] = {}
+
+    def read(self, name: str) -> dict[str, str]:
+        """One secret's fields. What was read before serves on while Secrets Manager fails: exits need the keys."""
+        fields, until_ms = self._known.get(name, (None, 0))
+        now_ms = self._clock.now_ms()
+        if fields is None or now_ms >= until_ms:
+            try:
+                text = self._client.get_secret_value(SecretId=name)["SecretString"]
+            except (ClientError, BotoCoreError) as error:
+                if fields is not None:
+                    return dict(fields)
+                raise StoreError(f"secret {name} can't be read: {_code(error)}") from None
+            fields = _fields(name, text)
+            self._known[name] = (fields, now_ms + _SECRET_FRESH_MS)
+        return dict(fields)
+
+
+class MemorySecrets:
+    """Secrets in a dict, for tests and simulation."""
+
+    def __init__(self, secrets: dict[str, dict[str, str]]) -> None:
+        self._secrets = secrets
+
+    def read(self, name: str) -> dict[str, str]:
+        """One secret's fields."""
+        if name not in self._secrets:
+            raise StoreError(f"secret {name} can't be read: there is none")
+        return dict(self._secrets[name])
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _key(account_id: str) -> Key:
+    return Key(Table.CONTROL, f"ACCOUNT#{account_id}", "record")
+
+
+def _account(item: Item) -> Account:
+    return msgspec.convert({name: item[name] for name in Account.__struct_fields__ if name in item}, Account)
+
+
+def _fields(name: str, text: str) -> dict[str, str]:
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):
+        raise StoreError(f"secret {name} is no JSON object of texts")
+    return fields
+
+
+def _code(error: Exception) -> str:
+    return str(error.response["Error"].get("Code", "")) if isinstance(error, ClientError) else type(error).__name__
