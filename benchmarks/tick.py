@@ -154,7 +154,7 @@ def world() -> tuple[Account, Ports, VirtualClock, MemoryVenue]:
     venue = MemoryVenue(clock)
     configs = MarketConfigs(store, ACCOUNT)
     for market in venue.markets:
-        configs.put(
+        configs.save(
             MarketConfig(
                 market=market,
                 mode="quote",
@@ -177,7 +177,7 @@ def world() -> tuple[Account, Ports, VirtualClock, MemoryVenue]:
         writer="bench",
         load_strategy=load_strategy,
     )
-    account = Account(account_id=ACCOUNT, venue="kalshi", environment="local", region="us-east-1", secret_name="-")
+    account = Account(account_id=ACCOUNT, venue="kalshi", environment="demo", secret_name="-")  # noqa: S106
     return account, ports, clock, venue
 
 

@@ -55,9 +55,9 @@ def open_venue(account: Account, secrets: Secrets, clock: Clock, meter: Meter) -
         from holdfast.venues.kalshi.transport import RequestsTransport
 
         credentials = secrets.read(account.secret_name)
-        settings = KalshiSettings(
-            account.account_id, Environment(account.environment), account.base_url, account.subaccount
-        )
+        # A local account's base_url replaces the host, so that its environment names none.
+        environment = Environment.PRODUCTION if account.environment == "production" else Environment.DEMO
+        settings = KalshiSettings(account.account_id, environment, account.base_url, account.subaccount)
         signer = Signer(credentials["key_id"], credentials["private_key"])
         return KalshiVenue(settings, signer, RequestsTransport(), clock, meter)
     raise InvalidInputError(f"venue of account {account.account_id}", account.venue, "kalshi")
