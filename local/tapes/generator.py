@@ -113,7 +113,7 @@ class _GeneratedMarket:
         self._bands = price_bands(scale, fine_edges=self._series.fine_edges)
         prices = {p for band in self._bands for p in range(band.low, band.high + 1, band.step)}
         self._grid = sorted(prices - {0, scale.one})
-        self._half_spread = rng.uniform(0.002, 0.006)
+        self._half_spread = rng.uniform(0.001, 0.005)
         self._typical_size = rng.uniform(60, 300)
         self._books: dict[Side, dict[int, int]] = {side: {} for side in Side}
         self._events: list[TapeEvent] = []
