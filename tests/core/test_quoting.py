@@ -60,6 +60,7 @@ def cases(draw):
         level_step=draw(st.integers(1, 5)),
         skew=Decimal(draw(st.integers(0, 2_000))) / 10_000,
         max_position=Decimal(40),
+        fair_depth=Decimal(draw(st.integers(1, 500))) / 100,
         max_market_spread=Decimal(1),
         lowest_price=Decimal("0.01"),
         highest_price=Decimal("0.99"),
@@ -121,20 +122,22 @@ def test_quotes_stand_around_the_fair_price():
 
 
 def test_the_fair_price_leans_towards_the_thin_side():
-    heavy_bids = view(bids=[(4_000, 9_000)], asks=[(5_000, 1_000)])
-    assert prices(targets(heavy_bids), BUY) == [4_700]  # fair 0.49
-    assert prices(targets(heavy_bids), SELL) == [5_100]
+    thin_asks = view(bids=[(4_500, 9_000)], asks=[(5_000, 200), (5_500, 9_000)])
+    assert prices(targets(thin_asks), BUY) == [4_700]  # asks average 0.54 over 10 contracts: fair 0.495
+    assert prices(targets(thin_asks), SELL) == [5_200]
 
 
-def test_one_small_order_at_the_top_moves_little():
-    seen = view(bids=[(4_800, 100), (4_700, 5_000)], asks=[(4_900, 5_000)])
-    assert prices(targets(seen, half_spread=Decimal("0.05")), BUY) == [4_300]
-    assert prices(targets(view(), half_spread=Decimal("0.05")), BUY) == [4_300]
+def test_one_small_order_ahead_of_the_market_moves_quotes_by_its_share_only():
+    fine = (PriceBand(0, 10_000, 1),)
+    honest = view(bids=[(4_000, 5_000)], asks=[(5_000, 5_000)], bands=fine)
+    baited = view(bids=[(4_900, 100), (4_000, 5_000)], asks=[(5_000, 5_000)], bands=fine)
+    assert prices(targets(honest), BUY) == [4_300]
+    assert prices(targets(baited), BUY) == [4_345]  # a tenth of the depth: a tenth of half the way
 
 
 def test_a_small_move_of_depth_leaves_the_prices_alone():
-    quoted = {(t.leg, t.price) for t in targets(view(bids=[(4_500, 5_000)], asks=[(4_900, 4_700)]))}
-    assert {(t.leg, t.price) for t in targets(view(bids=[(4_500, 5_100)], asks=[(4_900, 4_600)]))} == quoted
+    quoted = {(t.leg, t.price) for t in targets(view(asks=[(4_900, 500), (5_100, 5_000)]))}
+    assert {(t.leg, t.price) for t in targets(view(asks=[(4_900, 450), (5_100, 4_000)]))} == quoted
 
 
 def test_full_inventory_moves_both_sides_by_the_skew():
@@ -142,6 +145,10 @@ def test_full_inventory_moves_both_sides_by_the_skew():
     assert (prices(targets(view(), 0, **config), BUY), prices(targets(view(), 0, **config), SELL)) == ([4_400], [5_200])
     assert prices(targets(view(), 5_000, **config), SELL) == [4_900]
     assert prices(targets(view(), -5_000, **config), BUY) == [4_700]
+
+
+def test_inventory_beyond_the_limit_moves_prices_no_further():
+    assert prices(targets(view(), 40_000), SELL) == prices(targets(view(), 10_000), SELL)
 
 
 def test_at_the_limit_only_the_reducing_side_is_quoted():
@@ -167,6 +174,15 @@ def test_a_tight_market_is_joined_one_tick_behind_the_opposite_best():
     found = targets(seen, 10_000, half_spread=Decimal("0.01"), skew=Decimal("0.10"), max_position=Decimal(200))
     assert prices(found, SELL) == [4_800]
     assert prices(found, BUY) == [4_100]
+    found = targets(seen, -10_000, half_spread=Decimal("0.01"), skew=Decimal("0.10"), max_position=Decimal(200))
+    assert prices(found, BUY) == [4_700]
+
+
+def test_levels_step_by_the_ticks_of_the_band_that_they_enter():
+    seen = view(bids=[(1_200, 5_000)], asks=[(1_400, 5_000)], bands=TAPERED)
+    assert prices(targets(seen, levels=4), BUY) == [1_100, 1_000, 990, 980]
+    seen = view(bids=[(8_600, 5_000)], asks=[(8_800, 5_000)], bands=TAPERED)
+    assert prices(targets(seen, levels=4), SELL) == [8_900, 9_000, 9_010, 9_020]
 
 
 @pytest.mark.parametrize(
@@ -183,6 +199,9 @@ def test_a_tight_market_is_joined_one_tick_behind_the_opposite_best():
         (view(now_ms=NOW + 10_001), "book_stale"),
         (view(bids=[(3_000, 5_000)]), None),
         (view(bids=[(2_800, 5_000)]), "spread_wide"),
+        (view(bids=[(4_700, 100), (1_000, 5_000)]), "spread_wide"),
+        (view(bids=[(4_700, 999)]), "book_thin"),
+        (view(asks=[(4_900, 500), (5_000, 499)]), "book_thin"),
         (view(bids=[(300, 5_000)], asks=[(400, 5_000)]), "price_outside"),
         (view(bids=[(9_600, 5_000)], asks=[(9_700, 5_000)]), "price_outside"),
         (view(rules=structs.replace(view().rules, close_at_ms=0)), None),
@@ -216,6 +235,7 @@ def test_no_quote_outside_the_price_bounds():
         ("levels", 0),
         ("levels", 11),
         ("level_step", 0),
+        ("fair_depth", Decimal(0)),
         ("skew", Decimal("-0.01")),
         ("skew", Decimal("Infinity")),
         ("max_position", Decimal(0)),

@@ -116,6 +116,12 @@ def test_exposure_adds_up_over_markets():
     assert (exposure.gross, exposure.open_orders, exposure.daily_pnl) == (700_000, 3, -7)
 
 
+def test_the_cheapest_orders_are_the_ones_that_reduce():
+    dear, cheap = order(SELL, 1_000, 100), order(SELL, 9_000, 100)
+    for resting in ([dear, cheap], [cheap, dear]):
+        assert exposure_of([Position("M", 100, 400_000)], resting, ONE, 0).per_market == {"M": 900_000}
+
+
 def test_where_nothing_nets_a_sale_puts_nothing_at_risk():
     exposure = exposure_of([Position("M", 100, 400_000)], [order(SELL, 5_000, 100), order(BUY, 3_000, 10)], None, 0)
     assert exposure.per_market == {"M": 430_000}

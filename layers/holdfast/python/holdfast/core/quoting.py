@@ -1,15 +1,15 @@
 """Two-sided quotes around the book's own price, skewed against inventory.
 
-    fair        = (bid x ask depth + ask x bid depth) / (bid depth + ask depth)
+    fair        = midway between what selling and what buying `fair_depth` would average at, on the net book
     reservation = fair - skew x inventory / max_position
     bid, ask    = reservation -/+ half_spread, each further level `level_step` ticks away
 
-Depth counts what rests within `half_spread` of its side's best price, so that one small order at the top moves
-little. The skew is Avellaneda and Stoikov's inventory term, linear, but its weight is a price that a person sets:
-their factor of time left to the end has no meaning for a market that is closed to quotes before its end, and turns
-negative where it is computed carelessly. Prices are clamped one tick behind the opposite best and snapped away from
-the market, so small moves of the fair price stay within a tick and leave orders (and their queue places) alone. There
-is no further hysteresis: a strategy keeps no state.
+So the fair price leans towards the thinner side, and a small order that someone places ahead of the market to move
+our quotes moves them only by its share. The skew is Avellaneda and Stoikov's inventory term, linear, but its
+weight is a price that a person sets: their factor of time left has no meaning for a market that is left before its
+end, and turns negative where it is computed carelessly. Prices are clamped one tick behind the opposite best and
+snapped away from the market, so most small moves of the fair price end on the same tick and leave orders (and their
+queue places) alone. There is no further hysteresis: a strategy keeps no state.
 """
 
 from decimal import Decimal
@@ -18,6 +18,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+from holdfast.core.book import OrderBook
 from holdfast.core.errors import InvalidInputError
 from holdfast.core.market import Side
 from holdfast.core.orders import Purpose, TargetOrder
@@ -39,6 +40,7 @@ class QuoteUnits(Struct, frozen=True):
     size: int
     levels: int
     level_step: int
+    fair_depth: int
     skew: int
     max_position: int
     min_market_spread: int
@@ -53,17 +55,20 @@ class QuoteConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Parameters of InventorySkewQuotes, as people write them: prices and sizes are decimal numbers.
 
     `half_spread`: distance of each side's first quote from the reservation price. `size`: of each quote. `levels`:
-    quotes a side, `level_step` ticks apart. `skew`: how far the reservation price moves at full inventory.
-    `max_position`: no quote could take the inventory beyond it, either way; the side that reduces goes on. Quiet
-    while the market's own spread is below `min_market_spread` (nothing to earn) or above `max_market_spread` (no
-    price to trust), while the fair price is outside `lowest_price` to `highest_price` (no quote is placed outside
-    either), in the last `quiet_before_close_seconds`, and on a book older than `stale_after_seconds`.
+    quotes a side, `level_step` ticks apart. `fair_depth`: the size that the fair price is taken from. `skew`: how far
+    the reservation price moves at full inventory. `max_position`: no quote could take the inventory beyond it, either
+    way; the side that reduces goes on. Quiet while less than `fair_depth` rests on a side, while the best prices are
+    closer than `min_market_spread` (nothing to earn) or the averages over `fair_depth` farther apart than
+    `max_market_spread` (no price to trust), while the fair price is outside `lowest_price` to `highest_price` (no
+    quote is placed outside either), in the last `quiet_before_close_seconds`, and on a book older than
+    `stale_after_seconds`.
     """
 
     half_spread: Decimal = Decimal("0.02")
     size: Decimal = Decimal(10)
     levels: int = 1
     level_step: int = 1
+    fair_depth: Decimal = Decimal(10)
     skew: Decimal = Decimal("0.02")
     max_position: Decimal = Decimal(100)
     min_market_spread: Decimal = Decimal(0)
@@ -74,7 +79,7 @@ class QuoteConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     stale_after_seconds: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("half_spread", "size", "max_position", "max_market_spread", "highest_price"):
+        for name in ("half_spread", "size", "fair_depth", "max_position", "max_market_spread", "highest_price"):
             _require(name, getattr(self, name), getattr(self, name).is_finite() and getattr(self, name) > 0, "above 0")
         for name in ("skew", "min_market_spread", "lowest_price"):
             value = getattr(self, name)
@@ -96,6 +101,7 @@ class QuoteConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             size=scale.size(self.size, "size"),
             levels=self.levels,
             level_step=self.level_step,
+            fair_depth=scale.size(self.fair_depth, "fair_depth"),
             skew=scale.price(self.skew, "skew"),
             max_position=scale.size(self.max_position, "max_position"),
             min_market_spread=scale.price(self.min_market_spread, "min_market_spread"),
@@ -116,7 +122,7 @@ class InventorySkewQuotes:
         """Post-only quotes on both sides, best level first; none while there is a reason to be quiet."""
         units = _units(config, view.scale)
         fair = _fair_price(view, units)
-        if fair is None or _quiet_reason(view, units, fair) is not None:
+        if isinstance(fair, str):
             return []
         reservation = fair - _skewed(units, position.size)
         bids = _side(view, units, Side.BUY, reservation - units.half_spread, units.max_position - position.size)
@@ -126,8 +132,8 @@ class InventorySkewQuotes:
 
     def quiet_reason(self, view: MarketView, config: QuoteConfig) -> str | None:
         """Why nothing is quoted in this view; None where only the position may keep a side away."""
-        units = _units(config, view.scale)
-        return _quiet_reason(view, units, _fair_price(view, units))
+        fair = _fair_price(view, _units(config, view.scale))
+        return fair if isinstance(fair, str) else None
 
 
 def _require(name: str, value: object, holds: bool, allowed: str) -> None:
@@ -140,29 +146,38 @@ def _units(config: QuoteConfig, scale: Scale) -> QuoteUnits:
     return config.units(scale)
 
 
-def _fair_price(view: MarketView, units: QuoteUnits) -> int | None:
-    """The micro price over the depth near the touch, rounded down; None without two sides."""
+def _fair_price(view: MarketView, units: QuoteUnits) -> int | str:
+    """The fair price, or why there is none to quote around."""
     book = view.book
-    bid, ask = book.best_bid, book.best_ask
-    if bid is None or ask is None:
-        return None
-    bid_depth = book.depth(Side.BUY, bid - units.half_spread)
-    ask_depth = book.depth(Side.SELL, ask + units.half_spread)
-    return (bid * ask_depth + ask * bid_depth) // (bid_depth + ask_depth)
-
-
-def _quiet_reason(view: MarketView, units: QuoteUnits, fair: int | None) -> str | None:
     reason = quiet_reason(view, units.quiet_before_close_ms)
     if reason is not None:
         return reason
-    bid, ask = view.book.best_bid, view.book.best_ask
-    if bid is None or ask is None or fair is None:
-        return "book_one_sided"
-    if view.now_ms - view.book.at_ms > units.stale_after_ms:
+    if view.now_ms - book.at_ms > units.stale_after_ms:
         return "book_stale"
-    if not units.min_market_spread <= ask - bid <= units.max_market_spread:
-        return "spread_narrow" if ask - bid < units.min_market_spread else "spread_wide"
-    return None if units.lowest_price <= fair <= units.highest_price else "price_outside"
+    bid, ask = _average(book, Side.BUY, units.fair_depth), _average(book, Side.SELL, units.fair_depth)
+    if bid is None or ask is None or book.best_bid is None or book.best_ask is None:
+        return "book_thin"
+    if book.best_ask - book.best_bid < units.min_market_spread:
+        return "spread_narrow"
+    if ask - bid > units.max_market_spread:
+        return "spread_wide"
+    fair = (bid + ask) // 2
+    return fair if units.lowest_price <= fair <= units.highest_price else "price_outside"
+
+
+def _average(book: OrderBook, side: Side, size: int) -> int | None:
+    """The average price, rounded down, of the best `size` on one side; None where less rests there."""
+    best, levels = (book.best_bid, book.bids) if side is Side.BUY else (book.best_ask, book.asks)
+    if best is not None and levels[best] >= size:
+        return best
+    left, paid = size, 0
+    for price, available in book.ladder(side):
+        taken = min(available, left)
+        paid += price * taken
+        left -= taken
+        if not left:
+            return paid // size
+    return None
 
 
 def _skewed(units: QuoteUnits, inventory: int) -> int:
