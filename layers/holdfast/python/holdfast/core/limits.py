@@ -85,6 +85,13 @@ def largest_batch(bucket: Bucket, reserve: int, cost: int, per_call: int) -> int
     return min(per_call, (bucket.capacity - reserve) // cost) if cost > 0 else per_call
 
 
+def available(state: BucketState, bucket: Bucket, now_ms: int, reserve: int) -> int:
+    """Tokens that a non-exit take would be granted at once: none in back-off."""
+    if now_ms < state.backoff_until_ms:
+        return 0
+    return max(_refilled(state, bucket, now_ms).level_milli // MILLI - reserve, 0)
+
+
 def after_refusal(state: BucketState, bucket: Bucket, now_ms: int, jitter_permille: int) -> BucketState:
     """The state after a real 429: empty, and in back-off of 500 ms x 2^n, 30 s at most.
 

@@ -6,7 +6,7 @@ exits is left to later ticks.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -187,9 +187,14 @@ class Executor:
             self._exhausted = True
         return outcomes
 
-    def _batches(self, items: Sequence[Item], per_call: int, cost: int, *, exit: bool) -> list[Sequence[Item]]:
-        most = self._ports.throttle.largest_batch("write", cost, per_call if self._batched else 1, exit=exit)
-        return [items[start : start + most] for start in range(0, len(items), most)]
+    def _batches(self, items: Sequence[Item], per_call: int, cost: int, *, exit: bool) -> Iterator[Sequence[Item]]:
+        """Slices as large as the venue and the bucket allow when their turn comes."""
+        start = 0
+        while start < len(items):
+            limit = per_call if self._batched else 1
+            size = self._ports.throttle.next_batch("write", cost, limit, exit=exit)
+            yield items[start : start + size]
+            start += size
 
     def _placement(self, target: TargetOrder) -> Placement:
         attempt = str(self._writes.lease.fence)

@@ -10,7 +10,16 @@ from collections.abc import Callable
 from holdfast.clock import Clock
 from holdfast.core.capabilities import Bucket, Capabilities, Costs
 from holdfast.core.errors import BudgetExhaustedError, ConditionFailedError, StoreError
-from holdfast.core.limits import BucketState, after_refusal, after_success, exit_reserve, full, largest_batch, take
+from holdfast.core.limits import (
+    BucketState,
+    after_refusal,
+    after_success,
+    available,
+    exit_reserve,
+    full,
+    largest_batch,
+    take,
+)
 from holdfast.state.port import Store
 from holdfast.state.rates import Rates, StoredBucket
 from holdfast.telemetry.port import Level, Telemetry, Unit
@@ -60,6 +69,15 @@ class Throttle:
     def largest_batch(self, bucket: str, cost: int, per_call: int, *, exit: bool = False) -> int:
         """How many items of that cost one call may have at most."""
         return largest_batch(self._buckets[bucket], 0 if exit else self._reserve(bucket), cost, per_call)
+
+    def next_batch(self, bucket: str, cost: int, per_call: int, *, exit: bool = False) -> int:
+        """How many items the next call should have: what is granted without waiting, else the most ever granted."""
+        most = self.largest_batch(bucket, cost, per_call, exit=exit)
+        known = self._known.get(bucket)
+        if exit or known is None:
+            return most
+        now = available(known.state, self._buckets[bucket], self._clock.now_ms(), self._reserve(bucket)) // cost
+        return max(min(now, most) or most, 1)
 
     def take(self, bucket: str, tokens: int, *, exit: bool = False) -> None:
         """Take tokens in one conditional write, waiting for a non-exit while the tick's allowance lasts.
