@@ -103,7 +103,7 @@ class AccountReads:
         listed = rows(self._client, api.FILLS, _FILLS, lambda page: page.fills, query)
         found = {(row.fill_id, row.order_id): _fill(row) for row in listed if self._ours(row.subaccount_number)}
         fills = list(found.values())
-        if fills and fills[0].at_ms > fills[-1].at_ms:  # newest first: keep the order within one millisecond
+        if fills and fills[0].at_ms >= fills[-1].at_ms:  # listed newest first, also within one millisecond
             fills.reverse()
         fills.sort(key=lambda fill: fill.at_ms)
         return fills
