@@ -31,8 +31,8 @@ MAX_STEP_BACK_MS = 10_000
 _SLUG = re.compile(r"(?P<coin>[a-z]+)-updown-(?P<minutes>\d{1,3})m-(?P<start>\d{9,11})")
 
 NOTES = (
-    "Recorded order books: Polymarket BTC Orderbook Dataset (c) 2026 by CronosVirus00, CC BY 4.0, played on this venue "
-    "with sizes cut to whole hundredths.",
+    "Recorded order books: Polymarket BTC Orderbook Dataset (c) 2026 by CronosVirus00, CC BY 4.0, with sizes "
+    "cut to the finest that this venue has.",
     "The recording holds one five-minute market at a time; here all of them start together.",
     "Which recorded token is Up is not known: the first one seen in a market is called YES. Blocks recorded from its "
     "mirror are folded onto it: a bid at p is an ask at 1 - p of the same size.",
@@ -138,14 +138,13 @@ class _Market:
         parts = _SLUG.fullmatch(slug)
         if parts is None:
             raise InvalidInputError("slug", slug, "<coin>-updown-<minutes>m-<start in UTC seconds>")
-        self._parts = parts
         self._start_ms = int(parts["start"]) * 1000
         self._scale = scale
         self._yes = self._no = ""
         self._bids: dict[int, int] = {}
         self._asks: dict[int, int] = {}
         self._last_book = (self._bids, self._asks)
-        self._at_ms = 0
+        self._latest_ms: int | None = None
         self.duration_ms = int(parts["minutes"]) * 60_000
         self.series = f"KX{parts['coin'].upper()}{parts['minutes']}M"
         started = datetime.fromtimestamp(int(parts["start"]), UTC)
@@ -163,7 +162,6 @@ class _Market:
         at_ms = self._time(message.timestamp)
         if at_ms >= self.duration_ms:
             return
-        self._at_ms = at_ms
         changed_bids, changed_asks = _changes(self._bids, bids), _changes(self._asks, asks)
         self._bids, self._asks = bids, asks
         if bids or asks:
@@ -205,13 +203,16 @@ class _Market:
         return True
 
     def _time(self, timestamp: str) -> int:
-        """Tape time of a message, never before that of the last one."""
+        """Tape time of a message, never before that of the last one; what is before the start is at it."""
         if not timestamp.isdecimal():
             raise InvalidInputError("timestamp", timestamp, "UTC milliseconds")
         at_ms = int(timestamp) - self._start_ms
-        if at_ms < self._at_ms - MAX_STEP_BACK_MS:
-            raise InvalidInputError("timestamp", timestamp, "in order of time (is a recording given twice?)")
-        return max(at_ms, self._at_ms)
+        if self._latest_ms is not None and at_ms < self._latest_ms:
+            if at_ms < self._latest_ms - MAX_STEP_BACK_MS:
+                raise InvalidInputError("timestamp", timestamp, "in order of time (is a recording given twice?)")
+            at_ms = self._latest_ms
+        self._latest_ms = at_ms
+        return max(at_ms, 0)
 
 
 def _book_side(levels: list[_Level], prices: _Prices, sizes: _Sizes) -> dict[int, int]:

@@ -125,6 +125,11 @@ class TestReading:
             (110, ((3000, 300),)),
         ]
 
+    def test_what_was_recorded_before_the_start_is_the_book_at_the_start(self, tmp_path):
+        lines = [line(at, [("0.3", str(at + 99_999))], []) for at in (-60_000, -20_000, 5)]
+        tape = load(recording(tmp_path, *lines))
+        assert [event.at_ms for event in tape.events] == [0, 0, 5]
+
     def test_the_grid_is_as_fine_as_the_prices_seen(self, tmp_path):
         assert load(recording(tmp_path, line(0, [("0.4", "1")], []))).markets[0].bands == (PriceBand(0, 10_000, 100),)
         fine = recording(tmp_path, line(0, [("0.4", "1"), ("0.985", "1")], []))
