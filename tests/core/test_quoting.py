@@ -148,7 +148,8 @@ def test_full_inventory_moves_both_sides_by_the_skew():
 
 
 def test_inventory_beyond_the_limit_moves_prices_no_further():
-    assert prices(targets(view(), 40_000), SELL) == prices(targets(view(), 10_000), SELL)
+    config = {"half_spread": Decimal("0.10")}
+    assert prices(targets(view(), 40_000, **config), SELL) == prices(targets(view(), 10_000, **config), SELL) == [5_600]
 
 
 def test_at_the_limit_only_the_reducing_side_is_quoted():
@@ -217,6 +218,8 @@ def test_a_market_without_margin_is_left_alone():
     config = QuoteConfig(min_market_spread=Decimal("0.03"))
     assert quotes.quiet_reason(view(), config) == "spread_narrow"
     assert quotes.compute_targets(view(), Position("M"), config) == []
+    thin_top = view(bids=[(4_700, 100), (4_000, 5_000)])  # the touch counts, not the averages
+    assert quotes.quiet_reason(thin_top, config) == "spread_narrow"
 
 
 def test_no_quote_outside_the_price_bounds():
