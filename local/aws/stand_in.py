@@ -5,7 +5,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from holdfast.state.aws import AwsClients
+from holdfast.state.parameters import SsmParameters
 from holdfast.state.port import Table
+from holdfast.state.switch_set import EVERYBODY, Switches, parameter_path, text_of
 from holdfast.state.tables import PARTITION_KEY, SORT_KEY, TTL_ATTRIBUTE, TableNames
 from local.aws.moto_repairs import serialised_app
 from local.aws.serving import ServerThread
@@ -69,11 +71,14 @@ class LocalAws:
         }
 
     def create_stage(self, stage: str) -> None:
-        """The tables of one stage, as the stacks make them."""
+        """The tables of one stage and its switches for every account, as the stacks make them."""
         clients = self.clients()
         names = TableNames(stage)
         for table in Table:
             _create_table(clients.dynamodb, names.of(table))
+        parameters = SsmParameters(clients.ssm)
+        for name, value in Switches():
+            parameters.write(f"{parameter_path(stage, EVERYBODY)}/{name}", text_of(value))
 
 
 def _create_table(client: Any, name: str) -> None:

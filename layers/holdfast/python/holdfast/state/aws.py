@@ -49,20 +49,26 @@ class AwsClients:
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
         """For DynamoStore: it does not retry."""
-        return self._session.client("dynamodb", endpoint_url=self._endpoint_url, config=_STORE)
+        return self._client("dynamodb", _STORE)  # type: ignore[no-any-return]
 
     @cached_property
     def ssm(self) -> "SSMClient":
         """For the switches."""
-        return self._session.client("ssm", endpoint_url=self._endpoint_url, config=_READERS)
+        return self._client("ssm", _READERS)  # type: ignore[no-any-return]
 
     @cached_property
     def sqs(self) -> "SQSClient":
         """For the jobs' queues."""
-        return self._session.client("sqs", endpoint_url=self._endpoint_url, config=_READERS)
+        return self._client("sqs", _READERS)  # type: ignore[no-any-return]
 
     @cached_property
     def secrets(self) -> Any:
         """For the venues' credentials: a Secrets Manager client."""
-        client: Any = self._session.client  # its type stubs are not installed
-        return client("secretsmanager", endpoint_url=self._endpoint_url, config=_READERS)
+        return self._client("secretsmanager", _READERS)
+
+    def _client(self, service: str, config: Config) -> Any:
+        client: Any = self._session.client
+        try:
+            return client(service, endpoint_url=self._endpoint_url, config=config)
+        except ValueError as error:
+            raise InvalidInputError("AWS endpoint", str(error), "a URL such as http://127.0.0.1:4566") from None

@@ -108,7 +108,7 @@ def load_strategy(config: MarketConfig) -> tuple[Strategy, object]:
             raise InvalidInputError(where, config.strategy, f"a class with a method {method}")
     try:
         strategy = cast(Strategy, strategy_class())
-    except Exception as error:  # noqa: BLE001 - a user's code may raise anything; its market alone goes quiet
+    except Exception as error:  # a user's code may raise anything; its market alone goes quiet
         raise InvalidInputError(where, config.strategy, f"a class made without arguments ({_said(error)})") from error
     return strategy, _parameters(config, parameters_class)
 
@@ -120,7 +120,7 @@ def _find(where: str, path: str) -> Any:
         raise InvalidInputError(where, path, f'"module:Class", e.g. {DEFAULT_STRATEGY}')
     try:
         found = getattr(import_module(module_name), class_name, None)
-    except Exception as error:  # noqa: BLE001 - the same
+    except Exception as error:  # the same
         raise InvalidInputError(where, path, f"a module that can be imported ({_said(error)})") from error
     if not isinstance(found, type):
         raise InvalidInputError(where, path, f"a class in module {module_name}")
@@ -140,7 +140,7 @@ def _parameters(config: MarketConfig, parameters_class: type[Struct]) -> Struct:
         known = ", ".join(parameters_class.__struct_fields__)
         allowed = f"one of {known}" if name not in parameters_class.__struct_fields__ else message
         raise InvalidInputError(_parameter(config, name), config.parameters.get(name, ""), allowed) from None
-    except Exception as error:  # noqa: BLE001 - the same, from the Config's own check
+    except Exception as error:  # the same, from the Config's own check
         raise InvalidInputError(f"parameters of market {config.market}", config.parameters, _said(error)) from error
 
 

@@ -173,6 +173,11 @@ def check(texts: SwitchTexts) -> tuple[Switches | None, tuple[str, ...]]:
     return None, tuple(problems)
 
 
+def asks_halt(texts: SwitchTexts) -> bool:
+    """Whether a halt is asked for, whatever else may be wrong with the set."""
+    return _BOOLEANS.get(texts.merged.get("halt", "").strip().lower(), False)
+
+
 def text_of(value: object) -> str:
     """A switch's value as a person writes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)

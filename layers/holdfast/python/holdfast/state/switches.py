@@ -11,7 +11,7 @@ from holdfast.clock import Clock
 from holdfast.core.errors import StoreError
 from holdfast.state.parameters import Parameters
 from holdfast.state.port import Key, Put, Store, Table
-from holdfast.state.switch_set import Switches, SwitchTexts, check, read_texts
+from holdfast.state.switch_set import Switches, asks_halt, check, read_texts
 
 __all__ = ["SwitchBoard", "SwitchReading", "Switches"]
 
@@ -44,10 +44,14 @@ class SwitchBoard:
 
     def read(self) -> SwitchReading:
         """The switches, at most a minute old. Raises StoreError only where the store itself fails."""
-        now_ms = self._clock.now_ms()
-        if self._reading is None or now_ms >= self._read_again_at_ms:
-            self._reading = self._read()
-            self._read_again_at_ms = now_ms + (FRESH_MS if self._reading.valid else RETRY_MS)
+        if self._reading is None or self._clock.now_ms() >= self._read_again_at_ms:
+            return self.refresh()
+        return self._reading
+
+    def refresh(self) -> SwitchReading:
+        """The switches as they are now, e.g. before a halt that the store shows is taken back on their strength."""
+        self._reading = self._read()
+        self._read_again_at_ms = self._clock.now_ms() + (FRESH_MS if self._reading.valid else RETRY_MS)
         return self._reading
 
     def _read(self) -> SwitchReading:
@@ -58,7 +62,10 @@ class SwitchBoard:
             return SwitchReading(last or Switches(), False, (str(error),))
         switches, problems = check(texts)
         if switches is None:
-            return SwitchReading(_halted_if_asked(last or Switches(), texts), False, problems)
+            in_force = last or Switches()
+            # A halt that was asked for counts, whatever else is wrong.
+            halt = in_force.halt or asks_halt(texts)
+            return SwitchReading(in_force.model_copy(update={"halt": halt}), False, problems)
         if switches != last:
             self._store.write(
                 Put(Table.CONTROL, {"pk": self._key.pk, "sk": self._key.sk, "switches": switches.model_dump_json()})
@@ -75,9 +82,3 @@ class SwitchBoard:
             return Switches.model_validate_json(item["switches"])
         except ValidationError:
             return None
-
-
-def _halted_if_asked(switches: Switches, texts: SwitchTexts) -> Switches:
-    """A halt that was asked for counts, whatever else is wrong with the set."""
-    asked = texts.merged.get("halt", "").strip().lower() == "true"
-    return switches.model_copy(update={"halt": True}) if asked else switches

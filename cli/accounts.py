@@ -1,0 +1,61 @@
+"""holdfast accounts: list and add."""
+
+from typing import Annotated
+
+import typer
+
+from cli.output import say, show
+from cli.stage import DEFAULT_STAGE, Stage, StageOption
+from holdfast.state.accounts import ENVIRONMENTS, VENUES, Account
+
+app = typer.Typer(help="Accounts: where they trade and which secret holds their keys.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_accounts(stage: StageOption = DEFAULT_STAGE) -> None:
+    """Show every account."""
+    accounts = Stage(stage).accounts.list()
+    show(
+        ("account", "venue", "environment", "subaccount", "region", "secret", "base url", "websocket url"),
+        [
+            (
+                account.account_id,
+                account.venue,
+                account.environment,
+                str(account.subaccount),
+                account.region,
+                account.secret_name,
+                account.base_url or "the venue's",
+                account.ws_url or "the venue's",
+            )
+            for account in accounts
+        ],
+    )
+
+
+@app.command("add")
+def add_account(
+    account_id: Annotated[str, typer.Argument(help="A short name of your choice: a-z, 0-9 and -.")],
+    venue: Annotated[str, typer.Option(help=f"One of {', '.join(VENUES)}.")],
+    environment: Annotated[str, typer.Option(help=f"One of {', '.join(ENVIRONMENTS)}.")],
+    secret: Annotated[str, typer.Option(help="The name of the secret in Secrets Manager; never the key itself.")],
+    base_url: Annotated[str, typer.Option(help="Another REST address than the venue's own.")] = "",
+    ws_url: Annotated[str, typer.Option(help="Another WebSocket address than the venue's own.")] = "",
+    subaccount: Annotated[int, typer.Option(help="The venue's subaccount, 0 for the primary one.")] = 0,
+    region: Annotated[str, typer.Option(help="The AWS region whose stack serves this account.")] = "us-east-1",
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an account of this id.")] = False,
+    stage: StageOption = DEFAULT_STAGE,
+) -> None:
+    """Add an account."""
+    account = Account(
+        account_id=account_id,
+        venue=venue,
+        environment=environment,
+        secret_name=secret,
+        base_url=base_url,
+        ws_url=ws_url,
+        subaccount=subaccount,
+        region=region,
+    )
+    Stage(stage).accounts.save(account, replace=replace)
+    say(f"account {account_id}: {venue} {environment}, keys in secret {secret}")

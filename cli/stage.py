@@ -1,0 +1,60 @@
+"""The stage that a command works on: its tables and parameters, at AWS or where AWS_ENDPOINT_URL says."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated
+
+import typer
+
+from holdfast.clock import SystemClock
+from holdfast.core.errors import InvalidInputError
+from holdfast.state.accounts import Account, Accounts
+from holdfast.state.aws import AwsClients
+from holdfast.state.dynamodb import DynamoStore
+from holdfast.state.parameters import SsmParameters
+from holdfast.state.tables import TableNames
+
+StageOption = Annotated[str, typer.Option("--stage", envvar="HOLDFAST_STAGE", help="Which deployment.")]
+AccountOption = Annotated[str, typer.Option("--account", help="Which account.")]
+DEFAULT_STAGE = "dev"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One deployment. Region and credentials come from the environment, as for any AWS program."""
+
+    name: str
+
+    @cached_property
+    def store(self) -> DynamoStore:
+        """The tables."""
+        return DynamoStore(self._clients.dynamodb, TableNames(self.name), SystemClock())
+
+    @cached_property
+    def parameters(self) -> SsmParameters:
+        """The switches' parameters."""
+        return SsmParameters(self._clients.ssm)
+
+    @property
+    def accounts(self) -> Accounts:
+        """The accounts."""
+        return Accounts(self.store)
+
+    def account(self, account_id: str) -> Account:
+        """One account. Raises InvalidInputError where there is none of that id."""
+        return self.accounts.get(account_id)
+
+    @cached_property
+    def _clients(self) -> AwsClients:
+        return AwsClients()
+
+
+def assignments(texts: list[str], what: str) -> dict[str, str]:
+    """NAME=VALUE arguments. Raises InvalidInputError for one that is none, or a name given twice."""
+    values: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals) or name in values:
+            raise InvalidInputError(what, text, "NAME=VALUE, each name once")
+        values[name] = value
+    return values
