@@ -5,84 +5,35 @@ The tests use the port and `VenueControls` only, so that they can become the con
 
 import pytest
 
-from holdfast.core.errors import VenueAuthError, VenueRateLimitedError, VenueUnavailableError
-from holdfast.core.market import MarketStatus, PriceBand, Side
+from holdfast.core.market import Side
 from holdfast.core.orders import (
-    Amendment,
-    Cancellation,
     OpenOrder,
     Placement,
     Purpose,
     Reduction,
-    TargetOrder,
     TimeInForce,
-    client_order_id,
 )
-from holdfast.core.outcomes import Canceled, Changed, Placed, Refusal, Refused, Unknown
+from holdfast.core.outcomes import Canceled, Changed, Refusal, Refused
 from holdfast.venues.port import OrderStatus
-from tests.venues.kalshi_controls import Failure, VenueControls, kalshi_controls
-from tests.venues.kalshi_scripted import ACCOUNT, NOW_MS
-
-ONE = 10_000
-EXIT = {"purpose": Purpose.EXIT, "post_only": False, "time_in_force": TimeInForce.IMMEDIATE}
+from tests.venues.kalshi_controls import VenueControls, kalshi_controls
+from tests.venues.kalshi_scripted import NOW_MS
+from tests.venues.kalshi_steps import (
+    EXIT,
+    amendment,
+    assert_books_agree,
+    cancellation,
+    order,
+    place,
+    placed,
+    reasons,
+    soon,
+)
 
 
 @pytest.fixture
 def world():
     with kalshi_controls() as controls:
         yield controls
-
-
-def order(world: VenueControls, attempt: str = "1", **changes) -> Placement:
-    """A resting bid of 10 contracts at 0.40 in the home market, unless changed."""
-    wanted = {
-        "market": world.home,
-        "side": Side.BUY,
-        "price": 4_000,
-        "size": 1_000,
-        "purpose": Purpose.QUOTE,
-        "leg": "bid-0",
-        **changes,
-    }
-    identity = client_order_id(ACCOUNT, wanted["market"], wanted["leg"], attempt, wanted["purpose"])
-    return Placement(TargetOrder(**wanted), identity, shard=world.away_shard if wanted["market"] == world.away else 0)
-
-
-def soon(world: VenueControls) -> int:
-    return world.clock.now_ms() + 10_000
-
-
-def place(world: VenueControls, *batch: Placement):
-    return world.venue.place(batch, soon(world))
-
-
-def placed(world: VenueControls, attempt: str = "1", **changes) -> tuple[Placed, Placement]:
-    wanted = order(world, attempt, **changes)
-    [outcome] = place(world, wanted)
-    assert isinstance(outcome, Placed), outcome
-    return outcome, wanted
-
-
-def cancellation(outcome: Placed, wanted: Placement, shard: int | None = None) -> Cancellation:
-    where = wanted.shard if shard is None else shard
-    return Cancellation(outcome.order_id, wanted.target.market, wanted.target.side, where)
-
-
-def reasons(outcomes) -> list[Refusal | str]:
-    return [outcome.reason if isinstance(outcome, Refused) else type(outcome).__name__ for outcome in outcomes]
-
-
-def assert_books_agree(world: VenueControls) -> None:
-    """What the port says is what the server holds, to the last unit."""
-    truth = world.truth()
-    assert truth.problems == []
-    assert {row.order_id: row.remaining for row in world.venue.open_orders().orders} == truth.resting
-    assert {row.market: row.size for row in world.venue.positions()} == truth.positions
-    balance = world.venue.balance()
-    assert balance.available == truth.available == sum(balance.by_shard.values())
-
-
-# ---- placing
 
 
 def test_an_order_rests_as_it_was_meant(world: VenueControls):
@@ -211,9 +162,6 @@ def test_an_order_that_meets_our_own_is_accepted_and_fills_nothing(world: VenueC
     assert set(world.truth().resting) == {resting.order_id}
 
 
-# ---- cancelling
-
-
 def test_a_cancel_tells_what_was_left_and_so_what_had_filled(world: VenueControls):
     outcome, wanted = placed(world)
     world.trade(world.home, 4_000, 350, Side.SELL)
@@ -257,23 +205,6 @@ def test_an_order_expires_on_its_own(world: VenueControls):
     world.clock.sleep_ms(6_000)
     assert world.venue.open_orders().orders == ()
     assert_books_agree(world)
-
-
-# ---- changing
-
-
-def amendment(outcome: Placed, wanted: Placement, **changes) -> Amendment:
-    kept = {
-        "order_id": outcome.order_id,
-        "client_order_id": wanted.client_order_id,
-        "market": wanted.target.market,
-        "side": wanted.target.side,
-        "price": wanted.target.price,
-        "size": wanted.target.size,
-        "expires_at_ms": wanted.target.expires_at_ms,
-        "shard": wanted.shard,
-    }
-    return Amendment(**{**kept, **changes})
 
 
 def test_an_amended_size_counts_what_has_filled(world: VenueControls):
@@ -325,228 +256,3 @@ def test_changes_are_refused_with_reasons(world: VenueControls):
     ]:
         assert reasons([world.venue.amend(amendment(outcome, wanted, **changes), soon(world))]) == [reason]
     assert world.truth().resting == {outcome.order_id: 1_000}
-
-
-# ---- what nobody knows
-
-
-LOST = [failure for failure in Failure if failure is not Failure.RATE_LIMITED]
-
-
-@pytest.mark.parametrize("failure", LOST, ids=lambda failure: failure.name)
-def test_a_place_without_an_answer_is_found_again_under_its_identity(world: VenueControls, failure: Failure):
-    wanted = order(world, market=world.away)
-    world.fail_next("place", failure)
-    assert reasons(place(world, wanted)) == ["Unknown"]
-    world.fail_next("read", Failure.LOST_BEFORE)
-    with pytest.raises(VenueUnavailableError):
-        world.venue.recent_orders(NOW_MS)
-    found = [read.order for read in world.venue.recent_orders(NOW_MS)]
-    assert [row.client_order_id for row in found] == [wanted.client_order_id] * failure.takes_effect
-    # The same bytes again: refused as a duplicate, which proves that it exists, or placed.
-    assert reasons(place(world, wanted)) == [Refusal.DUPLICATE if failure.takes_effect else "Placed"]
-    assert len(world.truth().resting) == 1
-
-
-@pytest.mark.parametrize("failure", LOST, ids=lambda failure: failure.name)
-def test_a_batch_without_an_answer_is_unknown_item_by_item(world: VenueControls, failure: Failure):
-    batch = [order(world, "1"), order(world, "2"), order(world, "3", price=4_050)]
-    world.fail_next("place_batch", failure)
-    assert reasons(place(world, *batch)) == ["Unknown"] * 3
-    assert len(world.truth().resting) == 2 * failure.takes_effect
-    found = {read.order.client_order_id for read in world.venue.recent_orders(NOW_MS)}
-    assert found == set(world.truth().client_ids)
-
-
-@pytest.mark.parametrize("failure", LOST, ids=lambda failure: failure.name)
-def test_other_writes_without_an_answer_are_unknown(world: VenueControls, failure: Failure):
-    first, wanted = placed(world, "1")
-    second, other = placed(world, "2")
-    world.fail_next("amend", failure)
-    assert isinstance(world.venue.amend(amendment(first, wanted, size=900), soon(world)), Unknown)
-    world.fail_next("decrease", failure)
-    assert isinstance(world.venue.decrease(Reduction(first.order_id, world.home, Side.BUY, 100), soon(world)), Unknown)
-    expected = 100 if failure.takes_effect else 1_000
-    assert world.truth().resting == {first.order_id: expected, second.order_id: 1_000}
-    world.fail_next("cancel", failure)
-    assert reasons(world.venue.cancel([cancellation(first, wanted)], soon(world))) == ["Unknown"]
-    world.fail_next("cancel_batch", failure)
-    both = [cancellation(first, wanted), cancellation(second, other)]
-    assert reasons(world.venue.cancel(both, soon(world))) == ["Unknown"] * 2
-    assert (world.truth().resting == {}) is failure.takes_effect
-
-
-def test_a_rate_limit_refuses_everything_and_does_nothing(world: VenueControls):
-    for kind, batch in [("place", [order(world)]), ("place_batch", [order(world, "1"), order(world, "2")])]:
-        world.fail_next(kind, Failure.RATE_LIMITED)
-        assert reasons(place(world, *batch)) == [Refusal.RATE_LIMITED] * len(batch)
-    world.fail_next("read", Failure.RATE_LIMITED)
-    with pytest.raises(VenueRateLimitedError):
-        world.venue.open_orders()
-    assert world.truth().client_ids == {}
-
-
-def test_the_largest_batch_is_what_fits_the_write_bucket(world: VenueControls):
-    world.limit_writes()
-    most = world.venue.capabilities.batch_create
-    batch = [order(world, str(number), price=1_000, size=100) for number in range(most + 1)]
-    assert reasons(place(world, *batch)) == [Refusal.RATE_LIMITED] * (most + 1)
-    assert world.truth().resting == {}
-    assert reasons(place(world, *batch[:most])) == ["Placed"] * most
-    assert reasons(place(world, batch[most])) == [Refusal.RATE_LIMITED]
-    bucket = world.venue.capabilities.write_bucket
-    world.clock.sleep_ms(1_000 * world.venue.capabilities.costs.create // bucket.refill)
-    assert reasons(place(world, batch[most])) == ["Placed"]
-
-
-# ---- pauses
-
-
-def test_a_trading_pause_refuses_orders_and_lets_cancels_through(world: VenueControls):
-    outcome, wanted = placed(world, "1", market=world.away)
-    world.pause_trading(world.away_shard)
-    status = world.venue.status()
-    assert (status.active, status.trading, status.paused_shards) == (True, True, (world.away_shard,))
-    assert reasons(place(world, order(world, "2", market=world.away))) == [Refusal.TRADING_PAUSED]
-    both = [order(world, "3", market=world.away), order(world, "4")]
-    assert reasons(place(world, *both)) == [Refusal.TRADING_PAUSED, "Placed"]
-    assert reasons([world.venue.amend(amendment(outcome, wanted, size=900), soon(world))]) == [Refusal.TRADING_PAUSED]
-    assert reasons(world.venue.cancel([cancellation(outcome, wanted)], soon(world))) == ["Canceled"]
-    world.resume()
-    assert reasons(place(world, order(world, "2", market=world.away))) == ["Placed"]
-
-
-def test_an_exchange_pause_refuses_cancels_too(world: VenueControls):
-    outcome, wanted = placed(world)
-    world.pause_venue()
-    status = world.venue.status()
-    assert (status.active, status.trading) == (False, False)
-    assert reasons(world.venue.cancel([cancellation(outcome, wanted)], soon(world))) == [Refusal.TRADING_PAUSED]
-    assert set(world.truth().resting) == {outcome.order_id}
-    world.resume()
-    assert reasons(world.venue.cancel([cancellation(outcome, wanted)], soon(world))) == ["Canceled"]
-
-
-def test_a_closed_market_takes_nothing(world: VenueControls):
-    outcome, wanted = placed(world, market=world.away)
-    world.clock.sleep_ms(3_600_000)
-    assert reasons(place(world, order(world, "2", market=world.away))) == [Refusal.MARKET_CLOSED]
-    [refused] = world.venue.cancel([cancellation(outcome, wanted)], soon(world))
-    assert isinstance(refused, Refused)
-    assert world.truth().resting == {}
-
-
-# ---- reads
-
-
-def test_a_list_that_lags_says_so(world: VenueControls):
-    """What is acknowledged after the list's as-of time is not expected in it, and what came before is."""
-    world.lag_reads(2_000)
-    outcome, _ = placed(world)
-    early = world.venue.open_orders()
-    assert early.orders == ()
-    assert early.as_of_ms < outcome.at_ms
-    assert early.requested_at_ms == NOW_MS
-    world.clock.sleep_ms(2_500)
-    late = world.venue.open_orders()
-    assert [row.order_id for row in late.orders] == [outcome.order_id]
-    assert late.as_of_ms >= outcome.at_ms
-
-
-def test_every_page_is_read(world: VenueControls):
-    """1,005 resting orders and 1,005 fills: past the largest page."""
-    most = world.venue.capabilities.batch_create
-    for start in range(0, 1_005, most):
-        numbers = range(start, min(start + most, 1_005))
-        batch = [order(world, str(number), price=100 + 100 * (number % 30), size=1_00) for number in numbers]
-        assert all(isinstance(outcome, Placed) for outcome in place(world, *batch))
-        world.clock.sleep_ms(1_000)
-    sold, _ = placed(world, "sold", side=Side.SELL, price=5_000, size=1_005, purpose=Purpose.ENTRY)
-    for _ in range(1_005):
-        world.trade(world.home, 5_000, 1, Side.BUY)
-    assert len(world.venue.open_orders().orders) == 1_005
-    assert len(world.venue.recent_orders(NOW_MS)) == 1_006
-    fills = world.venue.fills(NOW_MS)
-    assert len({fill.fill_id for fill in fills}) == len(fills) == 1_005
-    assert sum(fill.size for fill in fills) == 1_005
-    assert {fill.order_id for fill in fills} == {sold.order_id}
-    assert_books_agree(world)
-
-
-def test_every_read_is_paid_for_and_every_request_counted(world: VenueControls):
-    world.meter.spent.clear()
-    world.meter.recorded.clear()
-    world.venue.open_orders()
-    placed(world)
-    assert [(bucket, tokens) for bucket, tokens, _ in world.meter.spent] == [("read", 10), ("read", 10)]
-    assert [status for _, status in world.meter.recorded] == [200, 200, 201]
-
-
-def test_books_show_what_can_be_traded_with_our_own_orders_in_it(world: VenueControls):
-    world.show_book(world.home, bids=[(4_300, 500), (4_400, 250)], asks=[(4_600, 500), (4_700, 1_000)])
-    placed(world, price=4_400)
-    books = world.venue.books([world.home, world.away, "KXNOBODY-1"])
-    assert set(books) == {world.home, world.away}
-    book = books[world.home]
-    assert book.ladder(Side.BUY) == [(4_400, 1_250), (4_300, 500)]
-    assert book.ladder(Side.SELL) == [(4_600, 500), (4_700, 1_000)]
-    assert book.without(world.venue.open_orders().orders).ladder(Side.BUY) == [(4_400, 250), (4_300, 500)]
-
-
-def test_rules_of_markets(world: VenueControls):
-    rules = world.venue.market_rules([world.home, world.away, world.unfunded, "KXNOBODY-1"])
-    assert set(rules) == {world.home, world.away, world.unfunded}
-    assert rules[world.home].bands == (PriceBand(0, ONE, 100),)
-    assert (rules[world.away].shard, rules[world.away].close_at_ms) == (world.away_shard, NOW_MS + 3_600_000)
-    assert [band.step for band in rules[world.unfunded].bands] == [10, 100, 10]
-    assert {row.status for row in rules.values()} == {MarketStatus.OPEN}
-    world.clock.sleep_ms(3_600_000)
-    world.settle(world.home, "yes")
-    rules = world.venue.market_rules([world.home, world.away])
-    assert rules[world.home].status is MarketStatus.SETTLED
-    assert rules[world.away].status is MarketStatus.CLOSED
-
-
-def test_an_order_that_nobody_has_is_none(world: VenueControls):
-    assert world.venue.find_order("00000000-0000-4000-8000-000000000000", world.away) is None
-
-
-@pytest.mark.parametrize("intruder", ["stranger", "late clock"])
-def test_bad_credentials_are_told_apart_from_a_broken_venue(world: VenueControls, intruder: str):
-    venue = world.venue_as(intruder)
-    with pytest.raises(VenueAuthError):
-        venue.balance()
-    assert reasons(venue.place([order(world)], soon(world))) == [Refusal.UNAUTHORIZED]
-    assert world.truth().client_ids == {}
-
-
-def test_an_rsa_key_works_as_well(world: VenueControls):
-    assert world.venue_as("rsa").balance().available == 1_000_000
-
-
-# ---- the end
-
-
-@pytest.mark.parametrize("result", ["yes", "no"])
-@pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
-def test_fills_and_settlements_account_for_every_dollar(world: VenueControls, result: str, side: Side):
-    """Profit from what the port told, against the exchange's own books."""
-    world.show_book(world.home, bids=[(4_400, 700)], asks=[(4_600, 700)])
-    price = 4_600 if side is Side.BUY else 4_400
-    placed(world, "1", side=side, price=price, size=333, post_only=False)
-    maker, wanted = placed(world, "2", side=side.opposite, price=4_500, size=101)
-    world.trade(world.home, 4_500, 1_000, side)
-    world.venue.cancel([cancellation(maker, wanted)], soon(world))
-    world.settle(world.home, result)
-    fills = world.venue.fills(NOW_MS)
-    [settlement] = world.venue.settlements(NOW_MS)
-    signed = {Side.BUY: 1, Side.SELL: -1}
-    size = sum(signed[fill.side] * fill.size for fill in fills)
-    assert settlement.size == size != 0
-    assert settlement.result == result
-    won = size if result == "yes" else 0
-    profit = won * ONE - sum(signed[fill.side] * fill.price * fill.size for fill in fills) - sum(f.fee for f in fills)
-    assert profit - settlement.fee == world.truth().profit
-    assert settlement.payout == (max(size, 0) if result == "yes" else max(-size, 0)) * ONE
-    assert world.venue.positions() == []
-    assert_books_agree(world)
