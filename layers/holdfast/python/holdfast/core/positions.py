@@ -78,7 +78,7 @@ def apply_fill(
 ) -> tuple[Position, tuple[LedgerLine, ...]]:
     """The position after one fill and its ledger lines; `purpose` None marks an order that is not ours.
 
-    A foreign fill moves the position like ours: the venue nets them, and only what it holds can be sold or settled.
+    A foreign fill that is passed here moves the position like ours, as it does at the venue; the caller decides.
     A fill that crosses zero makes two lines: the closing part under `fill_key`, the opening part under that with
     "#open" added. The fee is split by size, to the unit.
     """
