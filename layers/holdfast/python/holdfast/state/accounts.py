@@ -128,19 +128,25 @@ class SecretsManager:
         self._known: dict[str, tuple[dict[str, str], int]] = {}
 
     def read(self, name: str) -> dict[str, str]:
-        """One secret's fields. What was read before serves on while Secrets Manager fails: exits need the keys."""
-        fields, until_ms = self._known.get(name, (None, 0))
+        """One secret's fields. What was read before serves on while it can't be read again: exits need the keys."""
+        known, until_ms = self._known.get(name, (None, 0))
         now_ms = self._clock.now_ms()
-        if fields is None or now_ms >= until_ms:
+        if known is None or now_ms >= until_ms:
             try:
-                text = self._client.get_secret_value(SecretId=name)["SecretString"]
-            except (ClientError, BotoCoreError) as error:
-                if fields is not None:
-                    return dict(fields)
-                raise StoreError(f"secret {name} can't be read: {_code(error)}") from None
-            fields = _fields(name, text)
-            self._known[name] = (fields, now_ms + _SECRET_FRESH_MS)
-        return dict(fields)
+                known = self._fetched(name)
+            except StoreError:
+                if known is None:
+                    raise
+            else:
+                self._known[name] = (known, now_ms + _SECRET_FRESH_MS)
+        return dict(known)
+
+    def _fetched(self, name: str) -> dict[str, str]:
+        try:
+            text = self._client.get_secret_value(SecretId=name)["SecretString"]
+        except (ClientError, BotoCoreError) as error:
+            raise StoreError(f"secret {name} can't be read: {_code(error)}") from None
+        return _fields(name, text)
 
 
 class MemorySecrets:

@@ -1,0 +1,262 @@
+"""A bad switch names itself, and never leaves a job without limits or takes a halt back."""
+
+from decimal import Decimal
+
+import pytest
+
+from holdfast.clock import VirtualClock
+from holdfast.core.errors import StoreError
+from holdfast.state.memory import MemoryStore
+from holdfast.state.parameters import MemoryParameters
+from holdfast.state.port import Item, Key, Put, Table
+from holdfast.state.switch_set import NAMES, SwitchTexts, allowed, check
+from holdfast.state.switches import SwitchBoard, Switches
+
+ALL = "/holdfast/dev/all"
+OWN = "/holdfast/dev/kalshi-1"
+
+
+class Breakable(MemoryParameters):
+    """Parameters that can be unreachable, and count their reads."""
+
+    broken = False
+    reads = 0
+
+    def read(self, path: str) -> dict[str, str]:
+        self.reads += 1
+        if self.broken:
+            raise StoreError("parameters are unreachable")
+        return super().read(path)
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.clock = VirtualClock(1_800_000_000_000)
+        self.store = MemoryStore(self.clock)
+        self.parameters = Breakable()
+        self.board = self.cold_start()
+
+    def cold_start(self) -> SwitchBoard:
+        return SwitchBoard(self.parameters, "dev", "kalshi-1", self.clock, self.store)
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def problems_of(**texts: str) -> tuple[str, ...]:
+    return check(SwitchTexts("dev", "kalshi-1", texts, {}))[1]
+
+
+# One value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("halt", "on"),
+        ("halt", "1"),
+        ("halt", ""),
+        ("dry_run", "yes"),
+        ("config_refresh_ticks", "0"),
+        ("config_refresh_ticks", "1001"),
+        ("config_refresh_ticks", "ten"),
+        ("execution_interval_seconds", "0"),
+        ("execution_interval_seconds", "901"),
+        ("execution_interval_seconds", "29.5"),
+        ("max_daily_loss", "0"),
+        ("max_daily_loss", "-5"),
+        ("max_daily_loss", "NaN"),
+        ("max_daily_loss", "Infinity"),
+        ("max_daily_loss", "10.001"),
+        ("max_daily_loss", "$100"),
+        ("max_open_orders", "0"),
+        ("quote_lifetime_intervals", "2"),
+        ("inventory_stop_max_spread", "0"),
+        ("max_wait_seconds", "-1"),
+    ],
+)
+def test_bad_value_is_one_sentence_with_name_value_and_what_is_allowed(name: str, text: str) -> None:
+    (problem,) = problems_of(**{name: text})
+    assert problem == f"{OWN}/{name}: {text!r} is not allowed; allowed: {allowed(name)}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("halt", " TRUE ", True),
+        ("dry_run", "false", False),
+        ("max_daily_loss", "250.50", Decimal("250.50")),
+        ("execution_interval_seconds", "30", 30),
+        ("execution_interval_seconds", "900", 900),
+    ],
+)
+def test_good_value_is_read_exactly(name: str, text: str, value: object) -> None:
+    switches, problems = check(SwitchTexts("dev", "kalshi-1", {name: text}, {}))
+    assert not problems
+    found = getattr(switches, name)
+    assert (type(found), found) == (type(value), value)
+
+
+def test_unknown_switch_is_said_where_it_is() -> None:
+    texts = SwitchTexts("dev", "kalshi-1", {}, {"halted": "true"})
+    (problem,) = check(texts)[1]
+    assert problem.startswith(f"{ALL}/halted: 'true' is set, but there is no such switch")
+    assert "halt," in problem
+
+
+# Values together
+
+
+@pytest.mark.parametrize("interval", [1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60, 120, 300, 900])
+def test_interval_that_a_schedule_can_serve(interval: int) -> None:
+    assert problems_of(execution_interval_seconds=str(interval), max_wait_seconds="0") == ()
+
+
+@pytest.mark.parametrize("interval", [7, 8, 25, 45, 59, 61, 90, 100])
+def test_interval_that_no_schedule_can_serve(interval: int) -> None:
+    (problem,) = problems_of(execution_interval_seconds=str(interval), max_wait_seconds="0")
+    assert problem.startswith(f"{OWN}/execution_interval_seconds: '{interval}'")
+    assert "60" in problem
+
+
+def test_values_that_do_not_go_together_are_each_named_with_the_other() -> None:
+    problems = problems_of(
+        max_gross_exposure="100", max_market_exposure="150", inventory_stop_loss="160", max_wait_seconds="60"
+    )
+    assert [problem.split(":")[0] for problem in problems] == [
+        f"{OWN}/max_wait_seconds",
+        f"{OWN}/max_market_exposure",
+        f"{OWN}/inventory_stop_loss",
+    ]
+    assert "execution_interval_seconds (60)" in problems[0]
+    assert "max_gross_exposure (100)" in problems[1]
+    assert "max_market_exposure (150)" in problems[2]
+
+
+def test_default_that_no_longer_fits_is_named_as_the_default() -> None:
+    (problem,) = problems_of(execution_interval_seconds="10")
+    assert problem.startswith(f"{ALL}/max_wait_seconds: the default '20'")
+
+
+def test_defaults_are_valid_and_every_switch_says_what_is_allowed() -> None:
+    assert check(SwitchTexts("dev", "kalshi-1", {}, {})) == (Switches(), ())
+    assert all(allowed(name) and Switches.model_fields[name].description for name in NAMES)
+
+
+# The board
+
+
+def test_account_stands_over_all_and_all_over_default(rig: Rig) -> None:
+    rig.parameters.write(f"{ALL}/max_daily_loss", "50")
+    rig.parameters.write(f"{ALL}/max_open_orders", "10")
+    rig.parameters.write(f"{OWN}/max_daily_loss", "70")
+    rig.parameters.write("/holdfast/dev/kalshi-2/max_daily_loss", "90")
+    rig.parameters.write("/holdfast/prod/kalshi-1/max_open_orders", "99")
+    reading = rig.board.read()
+    assert reading.valid
+    assert reading.switches == Switches(max_daily_loss=Decimal(70), max_open_orders=10)
+
+
+def test_a_reading_is_kept_for_a_minute(rig: Rig) -> None:
+    assert not rig.board.read().switches.halt
+    rig.parameters.write(f"{OWN}/halt", "true")
+    rig.clock.sleep_ms(59_999)
+    assert not rig.board.read().switches.halt
+    assert rig.parameters.reads == 2
+    rig.clock.sleep_ms(1)
+    assert rig.board.read().switches.halt
+
+
+def test_refresh_does_not_wait(rig: Rig) -> None:
+    rig.board.read()
+    rig.parameters.write(f"{OWN}/halt", "true")
+    assert rig.board.refresh().switches.halt
+    assert rig.board.read().switches.halt
+
+
+def test_invalid_set_leaves_the_last_valid_one_in_force(rig: Rig) -> None:
+    rig.parameters.write(f"{OWN}/max_daily_loss", "70")
+    good = rig.board.read().switches
+    rig.parameters.write(f"{OWN}/max_daily_loss", "7o")
+    rig.parameters.write(f"{OWN}/max_open_orders", "5")
+    rig.clock.sleep_ms(60_000)
+    reading = rig.board.read()
+    assert (reading.valid, reading.switches) == (False, good)
+    assert reading.problems == (f"{OWN}/max_daily_loss: '7o' is not allowed; allowed: {allowed('max_daily_loss')}",)
+    rig.parameters.write(f"{OWN}/max_daily_loss", "71")
+    rig.clock.sleep_ms(10_000)
+    repaired = rig.board.read()
+    assert repaired.valid
+    assert repaired.switches == Switches(max_daily_loss=Decimal(71), max_open_orders=5)
+
+
+def test_last_valid_set_survives_a_cold_start(rig: Rig) -> None:
+    rig.parameters.write(f"{OWN}/max_daily_loss", "70")
+    good = rig.board.read().switches
+    rig.parameters.write(f"{OWN}/nonsense", "1")
+    assert rig.cold_start().read().switches == good
+    rig.parameters.broken = True
+    reading = rig.cold_start().read()
+    assert (reading.valid, reading.switches, reading.problems) == (False, good, ("parameters are unreachable",))
+
+
+def test_without_any_valid_set_the_defaults_hold_but_are_not_called_valid(rig: Rig) -> None:
+    rig.parameters.broken = True
+    reading = rig.board.read()
+    assert (reading.valid, reading.switches) == (False, Switches())
+    assert rig.store.query(Table.CONTROL, "SWITCHES#kalshi-1") == [], "defaults in need are no valid set"
+
+
+def test_halt_counts_beside_another_bad_switch(rig: Rig) -> None:
+    rig.board.read()
+    rig.parameters.write(f"{OWN}/max_open_orders", "many")
+    rig.parameters.write(f"{ALL}/halt", "true")
+    reading = rig.board.refresh()
+    assert (reading.valid, reading.switches.halt) == (False, True)
+
+
+def test_bad_switch_does_not_take_a_halt_back(rig: Rig) -> None:
+    rig.parameters.write(f"{OWN}/halt", "true")
+    rig.board.read()
+    rig.parameters.write(f"{OWN}/halt", "flase")
+    assert rig.board.refresh().switches.halt
+    assert rig.cold_start().read().switches.halt
+
+
+def test_last_valid_set_of_another_version_is_not_used(rig: Rig) -> None:
+    rig.store.write(Put(Table.CONTROL, {"pk": "SWITCHES#kalshi-1", "sk": "last_valid", "switches": '{"old_switch":1}'}))
+    rig.parameters.write(f"{OWN}/halt", "??")
+    assert rig.board.read().switches == Switches()
+    rig.parameters.write(f"{OWN}/halt", "true")
+    rig.board.refresh()
+    rig.parameters.broken = True
+    assert rig.cold_start().read().switches == Switches(halt=True)
+
+
+def test_last_valid_set_is_written_on_change_only(rig: Rig) -> None:
+    class Counting(MemoryStore):
+        writes = 0
+
+        def write(self, write: object) -> None:
+            self.writes += 1
+            super().write(write)  # type: ignore[arg-type]
+
+    store = Counting(rig.clock)
+    key = Key(Table.CONTROL, "SWITCHES#kalshi-1", "last_valid")
+
+    def board() -> SwitchBoard:
+        return SwitchBoard(rig.parameters, "dev", "kalshi-1", rig.clock, store)
+
+    first = board()
+    first.read()
+    before: Item | None = store.get(key)
+    for _ in range(3):
+        first.refresh()
+        board().read()
+    assert (store.writes, store.get(key)) == (1, before)
+    rig.parameters.write(f"{OWN}/max_open_orders", "9")
+    first.refresh()
+    board().read()
+    assert store.writes == 2
