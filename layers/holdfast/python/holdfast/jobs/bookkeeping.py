@@ -58,12 +58,20 @@ class Bookkeeper:
             self._ledger.advance(_advanced(watermark, fills, unnamed))
         return booked
 
-    def book_settlement(self, settlement: Settlement, positions: dict[str, StoredPosition]) -> bool:
-        """Book what a settled market paid for our position; False where nothing of ours was held."""
+    def book_settlement(self, settlement: Settlement, positions: dict[str, StoredPosition], now_ms: int) -> bool:
+        """Book what a settled market paid for our position; False where nothing of ours was held.
+
+        Where the venue settled another size than we hold, a fill may still be on its way: for ten minutes nothing is
+        booked. After that the difference is taken as foreign, and our own share is booked.
+        """
         for _ in attempts():
             stored = self._ledger.position(settlement.market)
             if stored.position.size == 0:
                 return False
+            if settlement.size != stored.position.size:
+                self._report_mismatch(settlement, stored.position)
+                if now_ms - settlement.at_ms < OVERLAP_MS:
+                    return False
             after, lines = apply_settlement(stored.position, self._ours(settlement, stored.position))
             try:
                 positions[settlement.market] = self._ledger.book(stored, after, lines)
@@ -109,6 +117,10 @@ class Bookkeeper:
         if settlement.size == position.size or self._one is None:
             return settlement
         won = settlement.result == ("yes" if position.size > 0 else "no")
+        payout = abs(position.size) * self._one if won else 0
+        return structs.replace(settlement, size=position.size, payout=payout, fee=0)
+
+    def _report_mismatch(self, settlement: Settlement, position: Position) -> None:
         self._telemetry.event(
             "POSITION_MISMATCH",
             Level.WARNING,
@@ -118,11 +130,9 @@ class Bookkeeper:
             venue=settlement.size,
             at="settlement",
         )
-        payout = abs(position.size) * self._one if won else 0
-        return structs.replace(settlement, size=position.size, payout=payout, fee=0)
 
     def _note_foreign(self, fill: Fill) -> None:
-        cash = -fill.price * fill.size if fill.side == "buy" else fill.price * fill.size
+        """A line that moves neither a position nor money of ours."""
         line = LedgerLine(
             key=fill_key(fill),
             kind=LedgerKind.FOREIGN,
@@ -130,8 +140,8 @@ class Bookkeeper:
             side=fill.side,
             price=fill.price,
             size=fill.size,
-            fee=fill.fee,
-            cash=cash - fill.fee,
+            fee=0,
+            cash=0,
             realized=0,
             position_after=0,
             at_ms=fill.at_ms,

@@ -26,11 +26,6 @@ from holdfast.telemetry.port import Level, Telemetry, Unit
 
 _MAX_CONFLICTS = 16
 
-# Before the venue has said what the account may: Kalshi's Basic tier, the smallest of any venue.
-_FIRST_READ = Bucket("read", 200, 200)
-_FIRST_WRITE = Bucket("write", 100, 100)
-_FIRST_COSTS = Costs(create=10, cancel=2, amend=10, decrease=10, read=10, order_read=2)
-
 
 class Throttle:
     """One writer's access to the account's token buckets. It is also the venue adapter's Meter.
@@ -46,8 +41,9 @@ class Throttle:
         self._clock = clock
         self._telemetry = telemetry
         self._jitter = jitter
-        self._buckets = {bucket.name: bucket for bucket in (_FIRST_READ, _FIRST_WRITE)}
-        self._costs = _FIRST_COSTS
+        self._buckets: dict[str, Bucket] = {}
+        self._costs: Costs | None = None
+        self._owed: Counter[str] = Counter()
         self._known: dict[str, StoredBucket] = {}
         self._prepaid: Counter[str] = Counter()
         self._allowance_ms = 0
@@ -55,9 +51,12 @@ class Throttle:
         self.calls: Counter[tuple[str, int]] = Counter()
 
     def configure(self, capabilities: Capabilities) -> None:
-        """Use what the venue says of the account's tier."""
+        """Use what the venue says of the account's tier, and pay for the reads that asked it."""
         self._buckets = {bucket.name: bucket for bucket in (capabilities.read_bucket, capabilities.write_bucket)}
         self._costs = capabilities.costs
+        owed, self._owed = self._owed, Counter()
+        for bucket, tokens in owed.items():
+            self.take(bucket, tokens, exit=True)
 
     def begin_tick(self, allowance_ms: int) -> None:
         """Start a tick that may wait this long in all for tokens. What an earlier tick prepaid is forfeit."""
@@ -103,8 +102,10 @@ class Throttle:
         self._prepaid[bucket] += tokens
 
     def spend(self, bucket: str, tokens: int, endpoint: str) -> None:
-        """Meter: pay for one read from what is prepaid, else take."""
-        if self._prepaid[bucket] >= tokens:
+        """Meter: pay for one read from what is prepaid, else take. Before `configure` it is owed."""
+        if not self._buckets:
+            self._owed[bucket] += tokens
+        elif self._prepaid[bucket] >= tokens:
             self._prepaid[bucket] -= tokens
         else:
             self.take(bucket, tokens)
@@ -131,6 +132,8 @@ class Throttle:
             self._update(bucket, lambda state, _now_ms: after_success(state))
 
     def _reserve(self, bucket: str) -> int:
+        if self._costs is None:
+            raise StoreError(f"bucket {bucket} of {self._account} is used before configure()")
         return exit_reserve(self._buckets[bucket], self._costs, reads=bucket == "read")
 
     def _wait(self, bucket: str, tokens: int, wait_ms: int, *, backing_off: bool) -> None:

@@ -49,7 +49,7 @@ class Upkeep:
         cache.settlements_read_at_ms = now_ms
         bookkeeper = Bookkeeper(self._ports, self._account, one)
         settled = self._ports.venue.settlements(max(now_ms - SETTLEMENT_WINDOW_MS, 0))
-        return sum(bookkeeper.book_settlement(row, positions) for row in settled if row.market in waiting)
+        return sum(bookkeeper.book_settlement(row, positions, now_ms) for row in settled if row.market in waiting)
 
     def compare(self, positions: dict[str, StoredPosition], *, quiet: bool) -> None:
         """Compare the venue's positions with the ledger every ten minutes.

@@ -16,8 +16,9 @@ from holdfast.venues.kalshi.wire_reads import BucketRow, CostsAnswer, LimitsAnsw
 # kalshi section 13), so this bounds it on the high tiers.
 MOST_ITEMS = 100
 BOOKS_PER_CALL = 100
-# "An approximate indication" (the venue's docs on user_data_timestamp).
-AS_OF_SLACK_MS = 1_000
+# The as-of time is approximate (GET /exchange/user_data_timestamp says so itself), and one read may come from a copy
+# that is older than the one the time came from. What is lost by waiting longer is little: our own writes stand in.
+AS_OF_SLACK_MS = 5_000
 
 _LIMITS = msgspec.json.Decoder(LimitsAnswer)
 _COSTS = msgspec.json.Decoder(CostsAnswer)
