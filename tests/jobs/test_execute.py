@@ -47,7 +47,7 @@ def test_seconds_of_read_lag_never_make_us_cancel_twice_or_quote_twice(made: Wor
         for market in made.markets:
             sides = [side for side, _, _ in made.resting(market)]
             assert len(sides) == len(set(sides)), f"two quotes on one side of {market}"
-    assert made.misses() == 0
+    assert made.misses() == made.misses(MissCause.EXECUTED), "only fills may beat a cancel"
     assert made.exchange.rate_limited.total() == 0
 
 
@@ -184,9 +184,10 @@ def test_foreign_orders_are_left_alone_and_their_fills_are_no_position_of_ours(m
 
 def test_quotes_that_fill_on_both_sides_of_zero_agree_with_the_exchange_to_the_unit(made: World) -> None:
     made.tick()
-    for bid, ask, size in ((45, 48, 4), (52, 55, 500), (44, 46, 3), (54, 56, 500), (53, 57, 9), (40, 42, 500)):
+    for bid, ask in ((49, 51), (54, 57), (49, 52), (47, 49), (60, 62), (50, 52)):
         for market in made.markets:
-            made.book(market, bid, ask, size)
+            made.book(market, 45, 48, size=4)  # four contracts reach our bid, then the book is deep again
+            made.book(market, bid, ask)
         made.tick()
     made.tick()
     assert any(line.key.endswith("#open") for line in made.ledger.lines()), "a fill crossed zero"
@@ -194,14 +195,14 @@ def test_quotes_that_fill_on_both_sides_of_zero_agree_with_the_exchange_to_the_u
 
 
 def test_basic_tier_is_never_overdrawn_and_what_did_not_fit_follows() -> None:
-    with world(markets=12, tier="basic") as made:
+    with world(markets=8, tier="basic") as made:
         made.switch(max_wait_seconds="0")
         first = made.tick()
-        assert 0 < first.execution.placed < 24
-        assert first.execution.left == 24 - first.execution.placed
+        assert 0 < first.execution.placed < 16
+        assert first.execution.left == 16 - first.execution.placed
         for _ in range(5):
             made.tick()
-        assert len(made.books.open_orders) == 24
+        assert len(made.books.open_orders) == 16
         assert made.exchange.rate_limited.total() == 0
 
 

@@ -81,6 +81,10 @@ class JournalEntry(Struct, frozen=True):
     clean_reads: int = 0
     version: int = 1
 
+    def decision_of(self, market: str) -> str:
+        """The decision that led to this write's orders in one market."""
+        return f"{self.decision_id}-{market}"
+
     def acknowledged(self, outcomes: tuple[Outcome, ...], now_ms: int) -> "JournalEntry":
         """The entry with its items' outcomes. It stays `sent` while any of them is unknown.
 

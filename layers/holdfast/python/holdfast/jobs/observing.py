@@ -148,7 +148,9 @@ class Observer:
         for entry in entries:
             for item in entry.items:
                 if entry.operation is Operation.PLACE and item.order_id in order_ids:
-                    order = KnownOrder(item.order_id, item.client_order_id, entry.purpose, entry.decision_id)
+                    order = KnownOrder(
+                        item.order_id, item.client_order_id, entry.purpose, entry.decision_of(item.market)
+                    )
                     known.setdefault(item.order_id, order)
         self._attribute(listed, known)
         if order_ids - known.keys():

@@ -111,7 +111,7 @@ class Journal:
                 "sk": item.order_id,
                 "client_order_id": item.client_order_id,
                 "purpose": entry.purpose.value,
-                "decision_id": entry.decision_id,
+                "decision_id": entry.decision_of(item.market),
                 "market": item.market,
                 "ttl": ttl,
             }
