@@ -6,8 +6,9 @@ import typer
 from botocore.exceptions import BotoCoreError
 
 from cli import accounts, markets, switches
+from cli.demo import demo
 from cli.output import warn
-from holdfast.core.errors import ConditionFailedError, HoldfastError, InvalidInputError
+from holdfast.core.errors import ConditionFailedError, HoldfastError, InvalidInputError, SwitchesInvalidError
 
 app = typer.Typer(
     help="Holdfast: order execution and exit protection for trading bots.",
@@ -18,13 +19,14 @@ app = typer.Typer(
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(markets.app, name="markets")
 app.add_typer(switches.app, name="switches")
+app.command("demo")(demo)
 
 
 def run() -> None:
     """Run one command. Exit code 2: the input can't be used; 1: it failed for another reason. One line says why."""
     try:
         app()
-    except InvalidInputError as error:
+    except (InvalidInputError, SwitchesInvalidError) as error:
         warn(str(error))
         sys.exit(2)
     except ConditionFailedError:

@@ -6,7 +6,7 @@ import typer
 
 from cli.output import say, show, warn
 from cli.stage import DEFAULT_STAGE, Stage, StageOption, assignments
-from holdfast.core.errors import InvalidInputError
+from holdfast.core.errors import SwitchesInvalidError
 from holdfast.state.halts import Halting
 from holdfast.state.switch_set import (
     EVERYBODY,
@@ -100,9 +100,7 @@ def _require_valid(affected: list[SwitchTexts], scope: str, changes: dict[str, s
     for texts in affected:
         problems = set(check(texts.changed(scope, changes))[1]) - set(check(texts)[1])
         if problems:
-            raise InvalidInputError(
-                f"switches of {texts.account}", " ".join(changes), f"a valid set. {'; '.join(sorted(problems))}"
-            )
+            raise SwitchesInvalidError(f"nothing was changed. {'; '.join(sorted(problems))}")
 
 
 def _write(stage: Stage, texts: SwitchTexts, scope: str, changes: dict[str, str | None]) -> None:

@@ -89,7 +89,7 @@ def test_value_for_all_is_refused_where_it_breaks_one_account(holdfast: Holdfast
     assert holdfast("switches set max_market_exposure=900 --account kalshi-1").code == 0
     refused = holdfast("switches set max_gross_exposure=500")
     assert refused.code == 2
-    assert "switches of kalshi-1" in refused.error_line
+    assert "/kalshi-1/max_market_exposure" in refused.error_line
     assert deployment.board().read().valid
 
 
