@@ -136,8 +136,8 @@ def test_environment_alone_leads_a_program_to_the_stand_in(
 ) -> None:
     for name, value in local_aws.environment().items():
         monkeypatch.setenv(name, value)
-    tables = boto3.session.Session().client("dynamodb").list_tables()["TableNames"]
-    assert TableNames(stage).of(Table.CONTROL) in tables
+    name = TableNames(stage).of(Table.CONTROL)
+    assert boto3.session.Session().client("dynamodb").describe_table(TableName=name)["Table"]["TableName"] == name
 
 
 def test_stand_in_listens_on_loopback_only(local_aws: LocalAws) -> None:
