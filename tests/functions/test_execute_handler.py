@@ -1,0 +1,158 @@
+"""The Lambda handler: one tick per message, follow-ups within the minute, stale and poisoned messages apart."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from functions.execute import handler
+from functions.execute.runtime import Runtime
+from holdfast.core.errors import InvalidInputError
+from holdfast.jobs.schedule import TickMessage, decode, encode, follow_ups, is_due, is_stale
+from holdfast.state.accounts import Accounts
+from holdfast.state.aws import AwsClients
+from holdfast.state.dynamodb import DynamoStore
+from holdfast.state.markets import DEFAULT_STRATEGY, MarketConfig, MarketConfigs
+from holdfast.state.tables import TableNames
+from local.aws.stand_in import LocalAws
+from tests.jobs.world import ACCOUNT, PARAMETERS, World, world
+from tests.local.kalshi_member import ed25519_key, private_pem
+
+CONTEXT = SimpleNamespace(log_stream_name="stream-1", aws_request_id="r")
+MINUTE = datetime(2026, 11, 25, 9, 46, tzinfo=UTC)
+MINUTE_MS = round(MINUTE.timestamp() * 1000)
+
+
+def test_messages_round_trip_and_bad_ones_are_named() -> None:
+    message = TickMessage("a", MINUTE.isoformat())
+    assert decode(encode(message)) == message
+    assert message.scheduled_at_ms == MINUTE_MS
+    assert TickMessage("a", "2026-11-25T09:46:00Z").scheduled_at_ms == MINUTE_MS
+    for body in ("", "{}", '{"account":"a"}', '{"account":"a","scheduled_at":"x","surprise":1}'):
+        with pytest.raises(InvalidInputError):
+            decode(body)
+    with pytest.raises(InvalidInputError):
+        _ = TickMessage("a", "tomorrow").scheduled_at_ms
+
+
+def test_minute_is_divided_and_divided_messages_are_not_divided_again() -> None:
+    message = TickMessage("a", MINUTE.isoformat())
+    further = follow_ups(message, 10)
+    assert [follow_up.delay_seconds for follow_up in further] == [10, 20, 30, 40, 50]
+    assert [f.message.scheduled_at_ms - MINUTE_MS for f in further] == [10_000, 20_000, 30_000, 40_000, 50_000]
+    assert follow_ups(further[0].message, 10) == []
+    assert follow_ups(message, 60) == []
+
+
+def test_stale_and_undue_messages() -> None:
+    message = TickMessage("a", MINUTE.isoformat())
+    assert not is_stale(message, MINUTE_MS + 44_999, 60)
+    assert is_stale(message, MINUTE_MS + 45_000, 60)
+    assert is_stale(message, MINUTE_MS + 5_000, 5)
+    assert [is_due(TickMessage("a", MINUTE.replace(minute=m).isoformat()), 300) for m in (40, 41, 45)] == [
+        True,
+        False,
+        True,
+    ]
+
+
+class Deployed:
+    """The function against the AWS stand-in and the local venue, on the venue's clock."""
+
+    def __init__(self, made: World, clients: AwsClients, stage: str, queue_url: str) -> None:
+        self.made, self.clients, self.stage, self.queue_url = made, clients, stage, queue_url
+        self.store = DynamoStore(clients.dynamodb, TableNames(stage), made.clock)
+
+    def invoke(self, *bodies: str) -> list[str]:
+        """Returns the ids of the failed messages."""
+        records = [
+            {"messageId": f"m{number}", "body": body, "eventSource": "aws:sqs", "receiptHandle": "-"}
+            for number, body in enumerate(bodies)
+        ]
+        answer: dict[str, Any] = handler.handle({"Records": records}, CONTEXT)  # type: ignore[arg-type]
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    def message(self, late_ms: int = 0, account: str = ACCOUNT, follow_up: bool = False) -> str:
+        at = datetime.fromtimestamp((self.made.clock.now_ms() - late_ms) / 1000, UTC)
+        return encode(TickMessage(account, at.isoformat(), follow_up))
+
+    def queued(self) -> list[dict[str, Any]]:
+        found = self.clients.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["All"])
+        counts = found["Attributes"]
+        return [counts["ApproximateNumberOfMessagesDelayed"], counts["ApproximateNumberOfMessages"]]  # type: ignore[list-item]
+
+
+@pytest.fixture
+def deployed(local_aws: LocalAws, stage: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
+    clients = local_aws.clients()
+    queue_url = clients.sqs.create_queue(QueueName=f"holdfast-{stage}-execute")["QueueUrl"]
+    with world() as made:
+        runtime = Runtime(clients, stage, queue_url, "stream-1", made.clock)
+        monkeypatch.setattr(handler, "_runtime", runtime)
+        ready = Deployed(made, clients, stage, queue_url)
+        secret = {"key_id": "key-of-us", "private_key": private_pem(ed25519_key("us"))}
+        clients.secrets.create_secret(Name=f"{stage}/keys", SecretString=json.dumps(secret))
+        account = type(made.account)(
+            account_id=ACCOUNT,
+            venue="kalshi",
+            environment="local",
+            secret_name=f"{stage}/keys",
+            base_url=made.server.origin,
+        )
+        Accounts(ready.store).save(account)
+        for market in made.markets:
+            config = MarketConfig(market=market, strategy=DEFAULT_STRATEGY, parameters=PARAMETERS)  # type: ignore[arg-type]
+            MarketConfigs(ready.store, ACCOUNT).save(config)
+        yield ready
+
+
+def test_a_message_is_a_tick_and_its_duplicate_is_none(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    message = deployed.message()
+    assert deployed.invoke(message) == []
+    assert len(deployed.made.resting()) == 6
+    assert deployed.invoke(message) == []
+    events = [(record.message, vars(record).get("reason")) for record in caplog.records]
+    assert ("BATCH_PLACE_SUMMARY", None) in events
+    assert ("TICK_SKIPPED", "duplicate") in events
+    printed = capsys.readouterr().out
+    assert '"Namespace":"Holdfast"' in printed
+    assert "PRIVATE KEY" not in printed + caplog.text + "".join(str(vars(record)) for record in caplog.records)
+
+
+def test_stale_message_is_skipped_and_counted(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert deployed.invoke(deployed.message(late_ms=50_000)) == []
+    assert deployed.made.books.orders == ()
+    assert [record.message for record in caplog.records] == ["TICK_STALE"]
+    assert "TicksStale" in capsys.readouterr().out
+
+
+def test_poisoned_message_fails_alone(deployed: Deployed) -> None:
+    assert deployed.invoke("{broken", deployed.message(), deployed.message(account="nobody")) == ["m0", "m2"]
+    assert len(deployed.made.resting()) == 6
+
+
+def test_interval_below_a_minute_sends_the_further_messages_delayed(deployed: Deployed) -> None:
+    for name, text in (("execution_interval_seconds", "10"), ("max_wait_seconds", "5")):
+        deployed.clients.ssm.put_parameter(
+            Name=f"/holdfast/{deployed.stage}/{ACCOUNT}/{name}", Value=text, Type="String", Overwrite=True
+        )
+    deployed.invoke(deployed.message())
+    assert deployed.queued() == ["5", "0"]
+    deployed.made.clock.sleep_ms(10_000)
+    deployed.invoke(deployed.message(follow_up=True))
+    assert deployed.queued() == ["5", "0"], "a follow-up sends none"
+
+
+def test_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("HOLDFAST_STAGE", raising=False)
+    with pytest.raises(InvalidInputError, match="HOLDFAST_STAGE"):
+        Runtime.from_environment("w")
