@@ -5,10 +5,23 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from holdfast.clock import SystemClock
+from holdfast.clock import SystemClock, VirtualClock
 from holdfast.core.errors import InvalidInputError
-from local.venues.kalshi import ConnectionDropped, Fault, FaultKind, KalshiExchange, KalshiServer, MarketSpec
-from tests.local.kalshi_member import API, V2, InProcessMember, Member, ed25519_key, public_pem
+from holdfast.core.market import Side
+from holdfast.core.orders import Placement, Purpose, TargetOrder
+from holdfast.core.outcomes import Placed, Refused, Unknown
+from holdfast.venues.kalshi import Environment, KalshiSettings, KalshiVenue, Signer
+from local.venues.kalshi import (
+    ConnectionDropped,
+    Fault,
+    FaultKind,
+    InProcessTransport,
+    KalshiExchange,
+    KalshiServer,
+    MarketSpec,
+)
+from tests.local.kalshi_member import API, START_MS, V2, InProcessMember, Member, ed25519_key, private_pem, public_pem
+from tests.venues.kalshi_scripted import CountingMeter
 
 FED = "KXFED-26DEC"
 CREATE = f"POST {V2}"
@@ -109,6 +122,39 @@ def test_in_process_a_dropped_connection_is_an_exception(venue):
             member.create(FED, "bid", "0.40", "1", kind.value)
         assert (dropped.value.processed, dropped.value.wait_ms) == (processed, 700)
     assert placed(venue) == ["timeout_after"]
+
+
+def adapter(exchange):
+    exchange.add_user("anna", "key", public_pem(ed25519_key()), balances={0: 10})
+    settings = KalshiSettings("acct", Environment.DEMO, base_url="http://127.0.0.1")
+    signer = Signer("key", private_pem(ed25519_key()))
+    return KalshiVenue(settings, signer, InProcessTransport(exchange), exchange.clock, CountingMeter())
+
+
+@pytest.mark.parametrize(
+    ("fault", "done"),
+    [
+        (Fault(FaultKind.TIMEOUT_BEFORE, CREATE, wait_ms=30_000), []),
+        (Fault(FaultKind.TIMEOUT_AFTER, CREATE, wait_ms=30_000), ["q-1"]),
+        (Fault(FaultKind.SLOW, CREATE, wait_ms=10_000), ["q-1"]),
+        (Fault(FaultKind.MALFORMED, CREATE), ["q-1"]),
+        (Fault(FaultKind.ERROR_AFTER, CREATE), ["q-1"]),
+    ],
+)
+def test_the_adapter_in_process_knows_what_it_does_not_know(fault, done):
+    """Our own adapter, without a socket, on one clock: whatever was done, the outcome is unknown."""
+    exchange = KalshiExchange(VirtualClock(START_MS))
+    exchange.add_market(MarketSpec(FED))
+    venue = adapter(exchange)
+    exchange.faults.add(fault)
+    target = TargetOrder(FED, Side.BUY, 4000, 100, Purpose.QUOTE, "bid-0")
+    (outcome,) = venue.place([Placement(target, "q-1")], START_MS + 10_000)
+    assert isinstance(outcome, Unknown)
+    assert list(exchange.books("anna").client_order_ids) == done
+    assert exchange.clock.now_ms() - START_MS == min(fault.wait_ms, 10_000)
+    (again,) = venue.place([Placement(target, "q-1")], exchange.clock.now_ms() + 10_000)
+    assert isinstance(again, Refused if done else Placed)
+    assert exchange.books("anna").sent_ids["q-1"] == (2 if done else 1)
 
 
 def test_a_slow_answer_outlasts_an_impatient_client():

@@ -1,7 +1,7 @@
 """Kalshi's official SDK as an independent client. Runs in its own Python 3.13 environment, as a subprocess.
 
-Reads {"host", "key_id", "private_key", "ticker", "sharded", "series"} from stdin and prints what the SDK's strict models made of
-the answers as one JSON object. Any answer that they refuse ends it with a traceback.
+Reads {"host", "key_id", "private_key", "ticker", "sharded", "series"} from stdin and prints, as one JSON object, what
+the SDK's strict models made of the answers. Any answer that they refuse ends it with a traceback.
 """
 
 import json

@@ -8,6 +8,7 @@ from local.venues.kalshi.audit import Books
 from local.venues.kalshi.exchange import KalshiExchange, seeded_ids
 from local.venues.kalshi.faults import ConnectionDropped, Fault, FaultKind
 from local.venues.kalshi.fees import Precision
+from local.venues.kalshi.in_process import InProcessTransport
 from local.venues.kalshi.markets import MarketSpec, MarketState
 from local.venues.kalshi.records import EndReason, Miss, MissCause
 from local.venues.kalshi.server import KalshiServer
@@ -19,6 +20,7 @@ __all__ = [
     "EndReason",
     "Fault",
     "FaultKind",
+    "InProcessTransport",
     "KalshiExchange",
     "KalshiServer",
     "MarketSpec",

@@ -157,6 +157,7 @@ class User:
         self.user_id, self.name, self.precision, self.allowance = user_id, name, precision, allowance
         self.accounts: dict[int, Account] = {0: Account(0)}
         self.client_order_ids: dict[str, str] = {}
+        self.sent_ids: Counter[str] = Counter()
         self.orders: dict[str, Order] = {}
         self.seen_orders: dict[str, History[Order]] = {}
         self.fills: list[FillRow] = []

@@ -28,6 +28,7 @@ class App:
         route, names = _find(request)
         endpoint = route.endpoint if route else _UNKNOWN
         with self.lock:
+            arrived_ms = self._state.tick()
             self._state.calls[endpoint] += 1
             fault = self._faults.draw(endpoint)
         if fault is not None and fault.kind is FaultKind.SLOW:
@@ -35,19 +36,20 @@ class App:
         if fault is not None and fault.kind in _BEFORE:
             return self._struck(fault, endpoint, None)
         with self.lock:
-            response = self._answer(request, route, names)
+            response = self._answer(request, route, names, arrived_ms)
             if response.status == 429:
                 self._state.rate_limited[endpoint] += 1
         return response if fault is None else self._struck(fault, endpoint, response)
 
-    def _answer(self, request: Request, route: Route | None, names: dict[str, str]) -> Response:
+    def _answer(self, request: Request, route: Route | None, names: dict[str, str], arrived_ms: int) -> Response:
+        """A slow request is signed in time if it was so when it arrived."""
         state = self._state
         advance(state)
         self._tape.resume()
         if route is None:
             return ApiError(404, "not_found", "404 page not found\n", shape=Shape.TEXT).response()
         try:
-            user = self._keys.user_of(request, state.now_ms) if route.signed or KEY in request.headers else None
+            user = self._keys.user_of(request, arrived_ms) if route.signed or KEY in request.headers else None
             if user is not None and route.method == "GET":
                 user.allowance.read(route.cost, state.now_ms)
             return route.handler(Call(state, request, user, names))

@@ -10,7 +10,8 @@ class Books(Struct, frozen=True):
     """What a user has and did, over all subaccounts. Money units; sizes and prices in SCALE.
 
     `cash` is the money by (subaccount, shard), `reserved` the part of it that resting orders hold.
-    `client_order_ids` maps every client order id ever accepted to its order.
+    `client_order_ids` maps every client order id ever accepted to its order; `sent_ids` counts how often each was sent
+    in a place that reached the exchange, refused ones included.
     """
 
     user_id: str
@@ -23,6 +24,7 @@ class Books(Struct, frozen=True):
     fills: tuple[FillRow, ...]
     settlements: tuple[SettlementRow, ...]
     client_order_ids: dict[str, str]
+    sent_ids: dict[str, int]
 
     @property
     def total_cash(self) -> int:
@@ -71,6 +73,7 @@ def books(user: User) -> Books:
         fills=tuple(user.fills),
         settlements=tuple(user.settlements),
         client_order_ids=dict(user.client_order_ids),
+        sent_ids=dict(user.sent_ids),
     )
 
 

@@ -23,6 +23,7 @@ _LIFETIMES = {
     "fill_or_kill": TimeInForce.ALL_OR_NOTHING,
 }
 _HIGHEST_SUBACCOUNT = 63
+_LAST_SECOND = 253_402_300_799  # of the year 9999
 _COUNT = re.compile(r"\d{1,12}(\.\d{1,2})?")
 _PRICE = re.compile(r"\d{1,6}(\.\d{1,4})?")
 _TYPE_ERROR = re.compile(r"Expected `(?P<want>[^`]+)`, got `(?P<got>[^`]+)`(?: - at `\$(?P<path>[^`]*)`)?")
@@ -215,8 +216,8 @@ def size_units(text: str, *, least: int = 1) -> int:
 
 
 def check_expiry(expiration_time: int, now_ms: int) -> None:
-    """Raise where an expiry (unix seconds) is not in the future."""
-    if expiration_time * 1000 <= now_ms:
+    """Raise where an expiry (unix seconds) is not in the future, or beyond what a date can be."""
+    if not now_ms < expiration_time * 1000 <= _LAST_SECOND * 1000:
         raise ApiError(400, "invalid_order", details="expiration_time must be in the future")
 
 

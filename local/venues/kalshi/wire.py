@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -114,11 +115,13 @@ def bad_query(details: str) -> ApiError:
     return ApiError(400, "bad_request", f"Parameter validation failed: {details}", shape=Shape.MSG)
 
 
+@lru_cache(1 << 14)
 def dollars(price: int) -> str:
     """Price units as dollars, 4 decimals."""
     return SCALE.price_text(price)
 
 
+@lru_cache(1 << 14)
 def count(size: int) -> str:
     """Size units as contracts, 2 decimals."""
     return SCALE.size_text(size)
@@ -144,6 +147,7 @@ def average_price(value: int, size: int) -> str:
     return dollars((2 * value + size) // (2 * size))
 
 
+@lru_cache(1 << 12)
 def iso(at_ms: int) -> str:
     """UTC ms as RFC 3339 with microseconds."""
     moment = _EPOCH + timedelta(milliseconds=at_ms)

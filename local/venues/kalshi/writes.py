@@ -123,6 +123,7 @@ def no_such_list(call: Call) -> Response:
 
 def _create(call: Call, body: CreateBody) -> dict[str, Any]:
     state = call.state
+    call.user.sent_ids[body.client_order_id or ""] += 1
     shard = state.route(body.ticker, body.exchange_index)
     if body.order_group_id:
         raise ApiError(404, "order_group_not_found", "order group not found")
