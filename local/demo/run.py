@@ -1,6 +1,7 @@
 """The demo from start to exit code."""
 
 import sys
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 
 from rich.console import Console
 from rich.text import Text
@@ -12,7 +13,7 @@ from local.demo.options import DemoOptions, open_tape
 from local.demo.screen import duration, make_console, make_screen
 from local.demo.session import Session
 from local.demo.summary import Summary
-from local.demo.world import DEPOSIT, INTERVAL_SECONDS, World
+from local.demo.world import DEPOSIT, FAULTS_PERMILLE, INTERVAL_SECONDS, World
 from local.tapes.tape import Tape
 
 
@@ -24,9 +25,12 @@ def run_demo(options: DemoOptions) -> int:
     """
     console = make_console()
     with Interruption() as interruption:
-        tape = open_tape(options, SCALE)
-        with World(options, tape) as world:
-            _introduce(console, options, tape)
+        with _status(console, "reading the tape"):
+            tape = open_tape(options, SCALE)
+        _introduce(console, options, tape)
+        with ExitStack() as stack:
+            with _status(console, "starting the stand-ins"):
+                world = stack.enter_context(World(options, tape))
             screen = make_screen(console)
             session = Session(world, screen, interruption, SystemClock(), options.speed)
             try:
@@ -43,6 +47,11 @@ def run_demo(options: DemoOptions) -> int:
     return 1 if failures else interruption.exit_code
 
 
+def _status(console: Console, words: str) -> AbstractContextManager[object]:
+    """Words while something takes a second or two; without a terminal none."""
+    return console.status(words) if console.is_terminal else nullcontext()
+
+
 def _introduce(console: Console, options: DemoOptions, tape: Tape) -> None:
     origin = f"recorded: {tape.name}" if options.tape else f"generated, seed {options.seed}"
     sending = "one by one" if options.one_by_one else "in batches"
@@ -53,7 +62,11 @@ def _introduce(console: Console, options: DemoOptions, tape: Tape) -> None:
         "DynamoDB, SSM and Secrets Manager stand-ins on this machine; keys made for this run; no money moves",
     ]
     if options.faults:
-        lines.append("faults: 4 % of all requests lose their answer or get a 503, before or after their effect")
+        lines.append(
+            f"faults: {FAULTS_PERMILLE['POST'] / 10:g} % of writes and "
+            f"{FAULTS_PERMILLE['GET'] / 10:g} % of reads lose their "
+            "answer or get a 503, before or after their effect"
+        )
     for index, line in enumerate(lines):
         console.print(Text(line, style="bold" if not index else "dim"))
     console.print()

@@ -14,6 +14,7 @@ from local.demo.frame import Frame, Quote, Row
 
 _LINES_WITHOUT_TERMINAL = 10
 _AROUND_THE_TABLE = 9
+_WIDE = 96
 PLAIN_WIDTH = 120
 
 
@@ -35,8 +36,11 @@ def contracts(size: int) -> str:
 
 
 def price(units: int | None) -> str:
-    """Price units as dollars: whole cents with two decimals."""
-    return "" if units is None else SCALE.price_text(units).removesuffix("00")
+    """Price units as dollars with the decimals that it needs, at least two."""
+    if units is None:
+        return ""
+    cents, finer = divmod(units, 10 ** (SCALE.price_decimals - 2))
+    return format_units(cents, 2) if not finer else SCALE.price_text(units).rstrip("0")
 
 
 def duration(milliseconds: int) -> str:
@@ -114,18 +118,20 @@ class LiveScreen:
         done = ProgressBar(total=frame.duration_ms, completed=frame.elapsed_ms, width=40)
         bar.add_row(done, f"{duration(frame.elapsed_ms)} of {duration(frame.duration_ms)} market time", self._words)
         room = max(self._console.height - _AROUND_THE_TABLE, 4)
-        table = _market_table(frame.rows[:room])
+        table = _market_table(frame.rows[:room], wide=self._console.width >= _WIDE)
         hidden = len(frame.rows) - room
         more = [Text(f"and {hidden} more markets: the window is too low for them", style="dim")] if hidden > 0 else []
         return Group(bar, Text(_sums(frame), style="bold"), Text(), table, *more)
 
 
-def _market_table(rows: tuple[Row, ...]) -> Table:
+def _market_table(rows: tuple[Row, ...], *, wide: bool) -> Table:
+    """The rows; on a narrow terminal without the last column."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("market", no_wrap=True)
-    for heading in ("book bid", "book ask", "our bids", "our asks", "fills", "inventory", "P&L"):
+    for heading in ("bid", "ask", "our bids", "our asks", "fills", "inventory", "P&L"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("state", no_wrap=True)
+    if wide:
+        table.add_column("state", no_wrap=True)
     for row in rows:
         table.add_row(
             row.market,
@@ -136,7 +142,7 @@ def _market_table(rows: tuple[Row, ...]) -> Table:
             str(row.fills or ""),
             contracts(row.inventory) if row.inventory else "",
             Text(dollars(row.pnl) if row.fills else "", style="green" if row.pnl > 0 else "red" if row.pnl else ""),
-            Text(row.state, style="" if row.state == "quoting" else "dim"),
+            *([Text(row.state, style="" if row.state == "quoting" else "dim")] if wide else []),
         )
     return table
 

@@ -7,10 +7,11 @@ from rich.table import Table
 from rich.text import Text
 
 from holdfast.telemetry.port import Level
-from local.demo.comparison import Comparison, Pair
+from holdfast.venues.kalshi.wire import SCALE
+from local.demo.comparison import Comparison
 from local.demo.screen import contracts, dollars, duration
 from local.demo.tally import Tally
-from local.demo.world import START_MS, World
+from local.demo.world import QUOTES, START_MS, World
 from local.venues.kalshi.records import MissCause
 
 _CHANGES = ("/amend", "/decrease")
@@ -24,6 +25,7 @@ _CAUSES = {
     MissCause.NEVER_EXISTED: "never existed",
 }
 _STYLES = {Level.INFO: "", Level.WARNING: "yellow", Level.ERROR: "bold red"}
+_WIDE = 112
 
 
 class Summary:
@@ -87,7 +89,7 @@ class Summary:
         self._say(
             f"Write tokens: {spent:,} spent of the {granted:,} that the tier granted in {duration(elapsed_ms)} "
             f"({_percent(spent, granted)}). Answers 429: {world.exchange.rate_limited.total()}. "
-            f"Waits for tokens: {waits}, {tally.waited_ms / 1000:.1f} s of market time in all."
+            f"Waits for tokens: {waits}, {tally.waited_ms} ms of market time in all."
         )
 
     def _show_orders(self) -> None:
@@ -97,6 +99,12 @@ class Summary:
             f"{tally.placed:,} placed, {tally.kept:,} times kept as they were, {tally.changed:,} renewed or reduced, "
             f"{tally.canceled:,} cancelled; {total.fills:,} fills of {contracts(total.volume)} contracts, "
             f"{dollars(total.fees)} fees."
+        )
+        limit = SCALE.size(str(QUOTES["max_position"]))
+        limited = sum(held >= limit for held in tally.most_held.values())
+        self._say(
+            f"The inventory reached its limit of {contracts(limit)} contracts in {limited} of "
+            f"{len(self._world.tape.markets)} markets."
         )
         refused = ", ".join(f"{count} {reason.value}" for reason, count in tally.refused.most_common()) or "none"
         self._say(f"Refused: {refused}. Left to a later tick for want of tokens: {tally.left}.")
@@ -122,33 +130,38 @@ class Summary:
 
     def _show_events(self) -> None:
         self._heading("Events")
-        words = Text()
-        for (name, level), count in sorted(self._tally.events.items(), key=lambda row: (-row[1], row[0])):
-            words.append(f"{name} {count:,}", style=_STYLES[level])
-            words.append("   ")
-        self._console.print(words)
+        by_count = sorted(self._tally.events.items(), key=lambda row: (-row[1], row[0]))
+        for level, style in _STYLES.items():
+            words = ", ".join(f"{name} {count:,}" for (name, at), count in by_count if at is level)
+            self._say(f"{level.value}: {words or 'none'}", style if words else "")
 
     def _show_markets(self) -> None:
         self._heading("P&L by market")
-        table = _table(
-            "market", "result", "fills", "contracts", "fees", "settled", "held", "P&L ledger", "P&L exchange", ""
-        )
         results = {market.ticker: market.result or "" for market in self._world.tape.markets}
         settled = {row.ticker for row in self._world.books().settlements}
+        rows: list[dict[str, str | Text]] = []
         for pair in self._comparison.pairs:
             ours, theirs = pair.ledger, pair.exchange
-            table.add_row(
-                pair.market,
-                results.get(pair.market, "") if pair.market in settled or not theirs.size else "open",
-                f"{ours.fills}",
-                contracts(ours.volume),
-                dollars(ours.fees, 4),
-                dollars(ours.paid_out),
-                contracts(ours.size),
-                dollars(ours.cash, 6),
-                dollars(theirs.cash, 6),
-                _verdict(pair),
+            rows.append(
+                {
+                    "market": pair.market,
+                    "result": results.get(pair.market, "") if pair.market in settled else "",
+                    "fills": str(ours.fills),
+                    "contracts": contracts(ours.volume),
+                    "most held": contracts(self._tally.most_held.get(pair.market, 0)),
+                    "held": contracts(ours.size),
+                    "fees": dollars(ours.fees, 4),
+                    "settled": dollars(ours.paid_out),
+                    "P&L ledger": dollars(ours.cash, 6),
+                    "P&L exchange": dollars(theirs.cash, 6),
+                    "": _equal(not pair.differences),
+                }
             )
+        narrow = ("market", "fills", "held", "P&L ledger", "P&L exchange", "")
+        shown = [name for name in rows[0] if self._console.width >= _WIDE or name in narrow]
+        table = _table(*shown)
+        for row in rows:
+            table.add_row(*(row[name] for name in shown))
         self._console.print(table)
 
     def _show_totals(self) -> None:
@@ -197,16 +210,12 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def _verdict(pair: Pair) -> Text:
-    return _equal(not pair.differences)
-
-
 def _equal(equal: bool) -> Text:
     return Text("equal", style="green") if equal else Text("DIFFERENT", style="bold red")
 
 
 def _saved(sent: int, alone: int) -> str:
-    return _percent(alone - sent, alone) if alone else ""
+    return _percent(alone - sent, alone) if alone > sent else "-"
 
 
 def _percent(part: int, whole: int) -> str:

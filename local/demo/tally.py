@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from holdfast.core.journal import JournalEntry, Operation
 from holdfast.core.outcomes import Canceled, Refusal, Refused
@@ -16,7 +17,8 @@ class Tally:
     """Sums over ticks. `operations` is how many requests the same plans take one by one, `requests` what was sent.
 
     `wasted_cancels` holds the orders whose cancel was answered "not found" although their end had been acknowledged
-    before: by an answer to a cancel, or by fills that were booked. It must stay empty.
+    before: by an answer to a cancel, or by fills that were booked. It must stay empty. `most_held` is each market's
+    largest position, either way, in size units.
     """
 
     ticks: int = 0
@@ -34,6 +36,7 @@ class Tally:
     events: Counter[tuple[str, Level]] = field(default_factory=Counter)
     ended_early: Counter[str] = field(default_factory=Counter)
     wasted_cancels: list[str] = field(default_factory=list)
+    most_held: dict[str, int] = field(default_factory=dict)
     _booked: Counter[str] = field(default_factory=Counter)
     _canceled: set[str] = field(default_factory=set)
     _judged: set[tuple[str, str]] = field(default_factory=set)
@@ -73,9 +76,10 @@ class Tally:
 
     def _note_event(self, event: Event) -> None:
         self.events[event.name, event.level] += 1
-        order_id, size = event.fields.get("order_id"), event.fields.get("size")
-        if event.name == "LEDGER_LINE" and isinstance(order_id, str) and isinstance(size, int):
-            self._booked[order_id] += size
+        if event.name == "LEDGER_LINE":
+            line: Any = event.fields
+            self._booked[line["order_id"]] += line["size"]
+            self.most_held[line["market"]] = max(self.most_held.get(line["market"], 0), abs(line["position"]))
 
     def _judge_cancel(self, entry: JournalEntry, executed_size: Callable[[str], int]) -> None:
         """Note what this write ended, and where it had ended before. Its tick had booked its fills first."""

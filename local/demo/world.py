@@ -64,6 +64,9 @@ QUOTES: dict[str, Parameter] = {
     "max_market_spread": "0.10",
     "quiet_before_close_seconds": 20,
 }
+# With --faults: of 1,000 requests by method, how many fail one way or another.
+FAULTS_PERMILLE = {"POST": 120, "DELETE": 120, "GET": 20}
+FAULT_KINDS = (FaultKind.TIMEOUT_BEFORE, FaultKind.TIMEOUT_AFTER, FaultKind.ERROR_BEFORE, FaultKind.ERROR_AFTER)
 # Every fourth market matters most: it gets its tokens first when they are short.
 PRIORITIES = (2, 0, 1, 0)
 
@@ -173,14 +176,11 @@ class World:
         return SwitchBoard(self._parameters, STAGE, ACCOUNT, self.clock, self._store)
 
     def _add_faults(self) -> None:
-        """Lost answers, before and after the effect, and server errors: some per thousand of all requests."""
-        for kind, permille in (
-            (FaultKind.TIMEOUT_AFTER, 10),
-            (FaultKind.TIMEOUT_BEFORE, 10),
-            (FaultKind.ERROR_AFTER, 10),
-            (FaultKind.ERROR_BEFORE, 10),
-        ):
-            self.exchange.faults.add(Fault(kind, times=0, chance_permille=permille))
+        """Answers that are lost and server errors, before and after the effect."""
+        for method, permille in FAULTS_PERMILLE.items():
+            for kind in FAULT_KINDS:
+                chance = permille // len(FAULT_KINDS)
+                self.exchange.faults.add(Fault(kind, f"{method} *", times=0, chance_permille=chance))
 
 
 def _new_key() -> tuple[str, str]:
