@@ -6,6 +6,7 @@ from holdfast.core.capabilities import Bucket, CancelAck, Capabilities, Costs, R
 from holdfast.core.market import Side
 from holdfast.core.orders import OpenOrder, Purpose, TargetOrder
 from holdfast.core.scale import Scale
+from holdfast.venues.kalshi.limits import MOST_ITEMS
 
 NOW_MS = 1_795_000_000_000
 EXPIRES_MS = NOW_MS + 180_000
@@ -15,13 +16,13 @@ BASIC_READ = Bucket("read", 200, 600)
 
 
 def capabilities(write: Bucket) -> Capabilities:
-    """A netting venue with batches bounded by its write bucket alone (facts kalshi sections 4 and 8)."""
+    """A netting venue with batches bounded as the Kalshi adapter bounds them (facts kalshi sections 4 and 8)."""
     return Capabilities(
         scale=Scale(4, 2),
         netting=True,
         post_only=True,
-        batch_create=write.capacity // COSTS.create,
-        batch_cancel=write.capacity // COSTS.cancel,
+        batch_create=min(write.capacity // COSTS.create, MOST_ITEMS),
+        batch_cancel=min(write.capacity // COSTS.cancel, MOST_ITEMS),
         write_bucket=write,
         read_bucket=BASIC_READ,
         costs=COSTS,

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from holdfast.core.batches import blocked_places
+from holdfast.core.blocked import blocked_places
 from holdfast.core.capabilities import Replace
 from holdfast.core.market import Side
 from holdfast.core.orders import OpenOrder, Purpose, TargetOrder

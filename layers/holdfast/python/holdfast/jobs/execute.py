@@ -51,8 +51,8 @@ def execute(account: Account, ports: Ports, clock: Clock, *, scheduled_at_ms: in
     try:
         tick.run()
     except VenueRateLimitedError as error:
-        ports.throttle.refused("read")
         _ended(report, ports, error)
+        _back_off(report, ports)
     except (VenueError, BudgetExhaustedError, StoreError, LeaseLostError) as error:
         _ended(report, ports, error)
     finally:
@@ -74,6 +74,14 @@ def _ended(report: TickReport, ports: Ports, error: Exception) -> TickReport:
     ports.telemetry.event("TICK_ENDED_EARLY", Level.WARNING, account=report.account, error=report.ended)
     ports.telemetry.metric("TicksEndedEarly", 1, job=JOB)
     return report
+
+
+def _back_off(report: TickReport, ports: Ports) -> None:
+    """Store the back-off after a refused read; where the store does not answer, the next tick is refused again."""
+    try:
+        ports.throttle.refused("read")
+    except StoreError as error:
+        ports.telemetry.event("BACKOFF_NOT_STORED", Level.WARNING, account=report.account, error=str(error))
 
 
 def _let_go(ports: Ports, lease: Lease) -> None:

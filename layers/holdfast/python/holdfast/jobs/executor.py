@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from holdfast.core.batches import blocked_places
+from holdfast.core.blocked import blocked_places
 from holdfast.core.draft import Dropped
 from holdfast.core.errors import BudgetExhaustedError
 from holdfast.core.market import MarketRules

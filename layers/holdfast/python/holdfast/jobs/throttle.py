@@ -117,7 +117,13 @@ class Throttle:
         self._telemetry.metric("ApiLatency", duration_us // 1000, Unit.MILLISECONDS, endpoint=endpoint)
 
     def refused(self, bucket: str) -> int:
-        """The venue answered 429: store the back-off for every writer; returns until when (UTC ms)."""
+        """The venue answered 429: store the back-off for every writer; returns until when (UTC ms).
+
+        Before `configure` nothing is known that could be stored: the tick ends, and the next one asks again.
+        """
+        if bucket not in self._buckets:
+            self._telemetry.event("RATE_LIMIT_BACKOFF", Level.WARNING, account=self._account, bucket=bucket, until=0)
+            return self._clock.now_ms()
         until_ms = self._update(
             bucket, lambda state, now_ms: after_refusal(state, self._buckets[bucket], now_ms, self._jitter())
         ).backoff_until_ms

@@ -1,16 +1,11 @@
-"""Splitting a lane into calls, and holding back what depends on a call that did not end well."""
+"""Holding back what depends on a call that did not end well."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from holdfast.core.capabilities import Bucket
 from holdfast.core.draft import Dropped, DropReason
-from holdfast.core.errors import InvalidInputError
-from holdfast.core.limits import largest_batch
 from holdfast.core.market import Side
 from holdfast.core.orders import OpenOrder, Reduction, TargetOrder
-
-Item = TypeVar("Item")
 
 
 class Split(NamedTuple):
@@ -18,19 +13,6 @@ class Split(NamedTuple):
 
     ready: tuple[TargetOrder, ...]
     blocked: tuple[Dropped, ...]
-
-
-def batches(items: Sequence[Item], per_call: int, cost: int, bucket: Bucket, reserve: int) -> list[Sequence[Item]]:
-    """Split into calls of at most `per_call` items, each of which a full bucket can grant at once.
-
-    `cost` is tokens per item; `reserve` are the bucket's tokens kept for exits. Raises InvalidInputError where not
-    even one item could ever be granted.
-    """
-    size = largest_batch(bucket, reserve, cost, per_call)
-    if size < 1:
-        allowed = f"at least 1 item per call, and a reserve of at most {bucket.capacity - cost} in bucket {bucket.name}"
-        raise InvalidInputError("batch of items per call and reserve", (per_call, reserve), allowed)
-    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def blocked_places(
