@@ -1,11 +1,13 @@
 """The stand-in behaves as AWS where the engine depends on it and moto alone does not (facts aws section 7)."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from moto.dynamodb.models import DynamoDBBackend
 
 from holdfast.state.port import Table
 from holdfast.state.tables import TableNames
@@ -116,6 +118,27 @@ def test_rollback_of_one_writer_keeps_the_others_writes(client: Any, table: str)
         future.result()
     found = client.scan(TableName=table, ConsistentRead=True)["Items"]
     assert sorted(item["sk"]["S"] for item in found) == [f"kept{index:03}" for index in range(1, 60, 2)]
+
+
+def test_requests_are_served_one_at_a_time(client: Any, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto checks a condition and then writes, without a lock: two requests at once could both win."""
+    put_item = DynamoDBBackend.put_item
+    active: list[int] = []
+    most: list[int] = []
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        active.append(1)
+        most.append(len(active))
+        Event().wait(0.005)
+        try:
+            return put_item(*args, **kwargs)
+        finally:
+            active.pop()
+
+    monkeypatch.setattr(DynamoDBBackend, "put_item", watched)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda index: client.put_item(TableName=table, Item=_item(str(index))), range(16)))
+    assert (len(most), max(most)) == (16, 1)
 
 
 def test_two_stand_ins_of_one_process_share_nothing(local_aws: LocalAws, stage: str) -> None:
