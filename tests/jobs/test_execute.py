@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from holdfast.state.port import Put, Table
 from local.venues.kalshi import Fault, FaultKind, MissCause
 from tests.jobs.world import INTERVAL_MS, World, foreign_member, world
 
@@ -122,6 +123,16 @@ def test_halt_cancels_quotes_and_says_why_and_its_end_lets_them_back(made: World
     made.switch(halt="false")
     made.tick(after_ms=61_000)
     assert len(made.books.open_orders) == 6
+
+
+def test_halt_written_by_the_command_line_holds_at_the_very_next_tick(made: World) -> None:
+    """The switches are cached for a minute; a halt that both stores hold must not wait, nor be flipped back."""
+    made.tick()
+    made.switch(halt="true")
+    made.store.write(Put(Table.CONTROL, {"pk": "HALT#a", "sk": "switch", "on": True}))
+    made.tick(after_ms=1_000)
+    assert made.books.open_orders == ()
+    assert made.store.query("control", "HALT#a", "switch")[0]["on"] is True
 
 
 def test_invalid_switch_stops_quotes_names_itself_and_keeps_the_last_set(made: World) -> None:

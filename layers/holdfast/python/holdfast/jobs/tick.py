@@ -112,6 +112,9 @@ class Tick:
 
     def _read_switches(self) -> SwitchReading:
         reading = self.ports.switches.read()
+        if reading.switches.halt != self.halts.switch:
+            # Whoever flipped it wrote both; what is cached for a minute must not flip it back.
+            reading = self.ports.switches.refresh()
         if not reading.valid:
             self._event("SWITCHES_INVALID", Level.ERROR, problems=list(reading.problems))
             self.ports.telemetry.metric("SwitchesInvalid", 1)
