@@ -46,7 +46,7 @@ class Bookkeeper:
         for fill in unnamed:
             self._telemetry.event("FILL_UNNAMED", Level.WARNING, account=self._account, fill_id=fill.fill_id)
         booked = 0
-        for market, group in groupby(sorted(fresh, key=lambda f: (f.market, f.at_ms, f.fill_id)), lambda f: f.market):
+        for market, group in groupby(sorted(fresh, key=lambda f: (f.market, f.at_ms)), lambda f: f.market):
             of_market = list(group)
             ours = [fill for fill in of_market if known[fill.order_id] is not None]
             for start in range(0, len(ours), FILLS_PER_TRANSACTION):
