@@ -2,17 +2,16 @@
 
 import os
 
-from holdfast.state.accounts import Account, Accounts, SecretsManager
-from holdfast.state.parameters import SsmParameters
-
 from holdfast.assembly import assemble
 from holdfast.clock import Clock, SystemClock
 from holdfast.core.errors import InvalidInputError
 from holdfast.jobs.execute import execute
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.schedule import TickMessage, decode, encode, follow_ups, is_due, is_stale
+from holdfast.state.accounts import Account, Accounts, SecretsManager
 from holdfast.state.aws import AwsClients
 from holdfast.state.dynamodb import DynamoStore
+from holdfast.state.parameters import SsmParameters
 from holdfast.state.tables import TableNames
 from holdfast.telemetry.port import Level
 from holdfast.telemetry.powertools import PowertoolsTelemetry
