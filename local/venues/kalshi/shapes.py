@@ -5,7 +5,7 @@ from typing import Any
 
 from holdfast.core.market import Side
 from local.venues.kalshi.limits import Budget
-from local.venues.kalshi.markets import Market, MarketState, Series
+from local.venues.kalshi.markets import Market, Series
 from local.venues.kalshi.records import FillRow, Holding, Order, SettlementRow
 from local.venues.kalshi.wire import ONE, cents, count, dollars, iso, money
 
@@ -121,10 +121,7 @@ def settlement(row: SettlementRow) -> dict[str, Any]:
 
 def market(row: Market, now_ms: int) -> dict[str, Any]:
     """Market."""
-    bid, bid_size = _top(row, Side.BUY, 0)
-    ask, ask_size = _top(row, Side.SELL, ONE)
     closes = iso(row.close_at_ms or _NEVER_MS)
-    state = row.state(now_ms)
     found = {
         "ticker": row.ticker,
         "event_ticker": row.event,
@@ -137,21 +134,9 @@ def market(row: Market, now_ms: int) -> dict[str, Any]:
         "close_time": closes,
         "latest_expiration_time": closes,
         "settlement_timer_seconds": 0,
-        "status": state,
+        "status": row.state(now_ms),
         "notional_value_dollars": dollars(ONE),
-        "yes_bid_dollars": dollars(bid),
-        "yes_ask_dollars": dollars(ask),
-        "no_bid_dollars": dollars(ONE - ask),
-        "no_ask_dollars": dollars(ONE - bid),
-        "yes_bid_size_fp": count(bid_size),
-        "yes_ask_size_fp": count(ask_size),
-        "last_price_dollars": dollars(row.last_price),
-        "previous_yes_bid_dollars": dollars(0),
-        "previous_yes_ask_dollars": dollars(0),
-        "previous_price_dollars": dollars(0),
-        "volume_fp": count(row.volume),
-        "volume_24h_fp": count(row.volume),
-        "open_interest_fp": count(0),
+        **_prices(row),
         "result": row.result,
         "can_close_early": True,
         "expiration_value": row.result,
@@ -164,7 +149,7 @@ def market(row: Market, now_ms: int) -> dict[str, Any]:
         ],
         "exchange_index": row.shard,
     }
-    if state is MarketState.FINALIZED:
+    if row.result:
         found["settlement_ts"] = iso(row.settled_at_ms)
         found["settlement_value_dollars"] = dollars(ONE if row.result == "yes" else 0)
     return found
@@ -202,6 +187,27 @@ def series(row: Series) -> dict[str, Any]:
 def budget(row: Budget) -> dict[str, int]:
     """BucketLimit."""
     return {"refill_rate": row.refill_rate, "bucket_capacity": row.bucket_capacity}
+
+
+def _prices(row: Market) -> dict[str, str]:
+    """What a market trades at; figures of the day before are zero here."""
+    bid, bid_size = _top(row, Side.BUY, 0)
+    ask, ask_size = _top(row, Side.SELL, ONE)
+    return {
+        "yes_bid_dollars": dollars(bid),
+        "yes_ask_dollars": dollars(ask),
+        "no_bid_dollars": dollars(ONE - ask),
+        "no_ask_dollars": dollars(ONE - bid),
+        "yes_bid_size_fp": count(bid_size),
+        "yes_ask_size_fp": count(ask_size),
+        "last_price_dollars": dollars(row.last_price),
+        "previous_yes_bid_dollars": dollars(0),
+        "previous_yes_ask_dollars": dollars(0),
+        "previous_price_dollars": dollars(0),
+        "volume_fp": count(row.volume),
+        "volume_24h_fp": count(row.volume),
+        "open_interest_fp": count(0),
+    }
 
 
 def _top(row: Market, side: Side, otherwise: int) -> tuple[int, int]:
