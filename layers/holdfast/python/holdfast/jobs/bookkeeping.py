@@ -15,7 +15,8 @@ from holdfast.telemetry.port import Level
 
 # Fills are read again from this long before the last one seen (design section 5, ledger).
 OVERLAP_MS = 600_000
-_MOST_REMEMBERED = 5_000
+# An item holds 400 KB and is paid by the KB; fills beyond these are known by their ledger lines.
+_MOST_REMEMBERED = 1_000
 
 
 class Bookkeeper:
