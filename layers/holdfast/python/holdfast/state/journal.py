@@ -8,7 +8,19 @@ from holdfast.core.errors import ConditionFailedError, LeaseLostError
 from holdfast.core.journal import JournalEntry
 from holdfast.core.orders import Purpose
 from holdfast.state.leases import Lease
-from holdfast.state.port import MAX_TRANSACTION, Absent, Delete, Equals, Item, Key, Put, Store, Table, Write
+from holdfast.state.port import (
+    MAX_TRANSACTION,
+    Absent,
+    AbsentOrAtMost,
+    Delete,
+    Equals,
+    Item,
+    Key,
+    Put,
+    Store,
+    Table,
+    Write,
+)
 
 ORDER_INDEX_DAYS = 30
 
@@ -70,15 +82,19 @@ class Journal:
         """Forget acknowledged entries that every later list must show.
 
         The latest of their times goes to the watermark in the same transaction: a list older than it can't be used.
+        The watermark never goes back: where another writer moved it further meanwhile, the entries stay for a later
+        tick.
         """
         for start in range(0, len(entries), MAX_TRANSACTION - 1):
             chunk = entries[start : start + MAX_TRANSACTION - 1]
             through = max([self.retired_through_ms(), *(entry.acknowledged_at_ms for entry in chunk)])
-            mark = Put(
-                Table.CONTROL, {"pk": self._watermark.pk, "sk": self._watermark.sk, "retired_through_ms": through}
-            )
+            item = {"pk": self._watermark.pk, "sk": self._watermark.sk, "retired_through_ms": through}
+            mark = Put(Table.CONTROL, item, AbsentOrAtMost("retired_through_ms", through))
             deletes = [Delete(Key(Table.CONTROL, self._pk, entry.entry_id)) for entry in chunk]
-            self._store.transact([mark, *deletes])
+            try:
+                self._store.transact([mark, *deletes])
+            except ConditionFailedError:
+                return
 
     def retired_through_ms(self) -> int:
         """Every write acknowledged up to then may be missing from the journal."""

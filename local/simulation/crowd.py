@@ -1,0 +1,40 @@
+"""The rest of the market: a book around a wandering price, seeded."""
+
+from random import Random
+
+from holdfast.core.book import Level
+from local.venues.kalshi import KalshiExchange
+
+_CENT = 100
+_LOWEST, _HIGHEST = 15, 85
+_DEPTH = 4
+
+
+class Crowd:
+    """Moves the books of some markets, one step at a time. Prices are whole cents."""
+
+    def __init__(self, exchange: KalshiExchange, markets: list[str], chance: Random) -> None:
+        self._exchange = exchange
+        self._chance = chance
+        self._middles = {market: chance.randint(35, 65) for market in markets}
+        for market in markets:
+            self._show(market)
+
+    def step(self) -> None:
+        """One market moves: mostly its sizes, sometimes its price, now and then far."""
+        market = self._chance.choice(list(self._middles))
+        luck = self._chance.random()
+        reach = 0 if luck < 0.55 else 1 if luck < 0.85 else 5
+        moved = self._middles[market] + self._chance.randint(-reach, reach)
+        self._middles[market] = min(max(moved, _LOWEST), _HIGHEST)
+        self._show(market)
+
+    def _show(self, market: str) -> None:
+        middle = self._middles[market]
+        half = self._chance.choice((1, 1, 2))
+        bids = [self._level(middle - half - depth) for depth in range(_DEPTH)]
+        asks = [self._level(middle + half + depth) for depth in range(_DEPTH)]
+        self._exchange.apply_snapshot(market, bids, asks)
+
+    def _level(self, cents: int) -> Level:
+        return cents * _CENT, self._chance.randint(1, 60) * 100 + self._chance.choice((0, 0, 37))

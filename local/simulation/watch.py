@@ -1,0 +1,179 @@
+"""Invariants of design section 1 that must hold at every step, checked as writes take effect."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from holdfast.core.journal import EntryState, JournalEntry, Operation
+from holdfast.core.orders import Placement, purpose_of
+from holdfast.core.outcomes import Canceled, Changed, Placed
+from holdfast.state.port import Check, Delete, Put, Table, Write
+from local.venues.kalshi import KalshiExchange, Request, Response
+
+_entries = msgspec.json.Decoder(JournalEntry)
+_placements = msgspec.json.Decoder(list[Placement])
+
+
+class Violation(Struct, frozen=True):
+    """An invariant that did not hold: its name, and what was seen."""
+
+    invariant: str
+    seen: str
+    at_ms: int
+
+
+class Bounds(Struct, frozen=True):
+    """What one market side may show at most: `size` in size units, in `orders` orders."""
+
+    size: int
+    orders: int
+
+
+class Watch:
+    """Looks at every effect on the store and at the venue; `violations` is what it found, in order."""
+
+    def __init__(
+        self, exchange: KalshiExchange, user: str, account: str, now_ms: Callable[[], int], bounds: Bounds
+    ) -> None:
+        self._exchange, self._user, self._account = exchange, user, account
+        self._now_ms, self._bounds = now_ms, bounds
+        self.violations: list[Violation] = []
+        self.foreign_orders: set[str] = set()
+        self.entries: dict[str, JournalEntry] = {}
+        self.leg_of: dict[str, str] = {}
+        self.fence = 0
+        self.acquired_at_ms: dict[int, int] = {}
+        self._owner = ""
+        self._over: dict[str, str] = {}
+        self._filled: Counter[str] = Counter()
+        self._sizes: dict[str, int] = {}
+        self._lines: set[str] = set()
+        self._retired_through_ms = 0
+
+    def report(self, invariant: str, seen: str) -> None:
+        """Note that an invariant did not hold."""
+        self.violations.append(Violation(invariant, seen, self._now_ms()))
+
+    # The store.
+
+    def storing(self, writer: str, writes: Sequence[Write]) -> None:
+        """Nothing is wrong with trying."""
+
+    def stored(self, writer: str, writes: Sequence[Write]) -> None:
+        """Look at the writes that took effect."""
+        for write in writes:
+            if isinstance(write, Check):
+                continue
+            if isinstance(write, Put) and write.table is Table.LEDGER:
+                self._booked(writer, write)
+            elif isinstance(write, Put) and write.table is Table.CONTROL:
+                self._controlled(writer, write)
+            elif isinstance(write, Delete) and write.key.pk.startswith("INTENT#"):
+                self._retired(write.key.sk)
+
+    def _controlled(self, writer: str, put: Put) -> None:
+        kind = put.item["pk"].partition("#")[0]
+        if kind == "LEASE":
+            self._leased(put)
+        elif kind == "INTENT":
+            self._journaled(_entries.decode(put.item["entry"]))
+        elif kind == "WATERMARK" and put.item["sk"] == "orders":
+            through_ms = put.item["retired_through_ms"]
+            if through_ms < self._retired_through_ms:
+                self.report("read-your-writes", f"the watermark of retired writes went back, by {writer}")
+            self._retired_through_ms = through_ms
+
+    def _leased(self, put: Put) -> None:
+        fence = put.item["fence"]
+        if fence not in (self.fence, self.fence + 1) or (fence == self.fence and put.item["owner"] != self._owner):
+            self.report("lease fences strictly increase", f"{put.item} after fence {self.fence} of {self._owner}")
+        if fence != self.fence:
+            self.acquired_at_ms[fence] = self._now_ms()
+        self.fence, self._owner = fence, put.item["owner"]
+
+    def _journaled(self, entry: JournalEntry) -> None:
+        known = self.entries.get(entry.entry_id)
+        if known is None or entry.sent_at_ms != known.sent_at_ms or entry.deadline_ms != known.deadline_ms:
+            self._opened(entry, again=known is not None)
+        self.entries[entry.entry_id] = entry
+        for item in entry.items:
+            match item.outcome:
+                case Canceled(order_id=order_id):
+                    self._over.setdefault(order_id, f"cancelled by {entry.entry_id}")
+                case Placed(order_id=order_id, remaining=0) | Changed(order_id=order_id, remaining=0):
+                    self._over.setdefault(order_id, f"without remainder since {entry.entry_id}")
+                case Placed(order_id=order_id):
+                    self._sizes.setdefault(order_id, item.size)
+
+    def _opened(self, entry: JournalEntry, *, again: bool) -> None:
+        if entry.fence != self.fence:
+            self.report("lease fences strictly increase", f"{entry.entry_id} opened while fence {self.fence} is held")
+        if entry.operation is not Operation.PLACE:
+            for item in entry.items:
+                if item.order_id in self._over:
+                    self.report(
+                        "read-your-writes", f"{entry.operation} of {item.order_id}: {self._over[item.order_id]}"
+                    )
+            return
+        if not again:
+            legs = [placement.target.leg for placement in _placements.decode(entry.body)]
+            for item, leg in zip(entry.items, legs, strict=True):
+                self._placing(entry, item.market, leg, item.client_order_id)
+
+    def _placing(self, entry: JournalEntry, market: str, leg: str, client_id: str) -> None:
+        """A new identity for a leg must not meet an earlier one whose outcome is unknown."""
+        if client_id in self.leg_of:
+            self.report("same-identity", f"{client_id} is used a second time, by {entry.entry_id}")
+        self.leg_of[client_id] = leg
+        for other in self.entries.values():
+            if other.operation is not Operation.PLACE:
+                continue
+            for item in other.items:
+                if item.is_unknown and item.market == market and self.leg_of[item.client_order_id] == leg:
+                    self.report(
+                        "same-identity", f"{entry.entry_id} places {market} {leg} while {other.entry_id} is open"
+                    )
+
+    def _retired(self, entry_id: str) -> None:
+        entry = self.entries.pop(entry_id, None)
+        if entry is not None and entry.state is not EntryState.ACKNOWLEDGED:
+            self.report("same-identity", f"{entry_id} was forgotten although its outcome is unknown")
+
+    def _booked(self, writer: str, put: Put) -> None:
+        key, order_id = put.item["sk"], put.item["order_id"]
+        if key in self._lines:
+            self.report("fill-once", f"ledger line {key} was written twice")
+        self._lines.add(key)
+        self._filled[order_id] += put.item["size"]
+        if writer == self._owner and self._filled[order_id] >= self._sizes.get(order_id, 1 << 62):
+            self._over.setdefault(order_id, f"filled, says ledger line {key}")
+
+    # The venue.
+
+    def requested(self, writer: str, request: Request, response: Response) -> None:
+        """Look at a request that took effect."""
+        if request.method == "GET":
+            return
+        text = request.path.encode() + request.body
+        for order_id in self.foreign_orders:
+            if order_id.encode() in text:
+                self.report("foreign-orders-are-not-ours", f"{writer} sent {request.method} {request.path}")
+        if request.method == "POST" and response.status < 300:
+            self._check_resting(writer)
+
+    def _check_resting(self, writer: str) -> None:
+        """With the fence and the journal a side never shows more than its targets, whatever is in doubt."""
+        sizes: Counter[tuple[str, str]] = Counter()
+        orders: Counter[tuple[str, str]] = Counter()
+        for order in self._exchange.books(self._user).open_orders:
+            if purpose_of(order.client_order_id, self._account) is None:
+                continue
+            if order.client_order_id not in self.leg_of:
+                self.report("same-identity", f"{order.client_order_id} of {writer} rests without a journal entry")
+            sizes[order.ticker, order.side] += order.remaining
+            orders[order.ticker, order.side] += 1
+        for side, size in sizes.items():
+            if size > self._bounds.size or orders[side] > self._bounds.orders:
+                self.report("no two orders for one target", f"{orders[side]} orders, {size} in all, rest at {side}")

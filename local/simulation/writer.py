@@ -1,0 +1,155 @@
+"""One place where a writer runs: processes come up in it, tick, die, and are replaced."""
+
+from random import Random
+
+from holdfast.core.errors import HoldfastError, StoreError
+from holdfast.jobs.execute import TickReport, execute
+from holdfast.jobs.ports import Ports
+from holdfast.jobs.throttle import Throttle
+from holdfast.state.accounts import Account
+from holdfast.state.markets import load_strategy
+from holdfast.state.parameters import Parameters
+from holdfast.state.port import Store
+from holdfast.state.switches import SwitchBoard
+from holdfast.telemetry.port import Level, Unit
+from holdfast.venues.kalshi import KalshiSettings, KalshiVenue, Signer
+from local.simulation.hazards import Hazards
+from local.simulation.process import Crashed, Process, ProcessClock
+from local.simulation.scheduler import Scheduler
+from local.simulation.store import SimulatedStore
+from local.simulation.trace import Trace
+from local.simulation.transport import SimulatedTransport
+from local.simulation.watch import Watch
+from local.venues.kalshi import KalshiExchange
+
+_RECYCLED = 0.05
+
+
+class TraceTelemetry:
+    """Events go to the trace, metrics nowhere."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
+        """One line."""
+        fields.pop("account", None)
+        self._process.note(f"· {name}", fields)
+
+    def metric(self, name: str, value: int, unit: Unit = Unit.COUNT, **dimensions: str) -> None:
+        """Nothing: what a run does is in its trace."""
+
+
+class SimulatedParameters:
+    """The parameters port of one process."""
+
+    def __init__(self, shared: Parameters, process: Process, hazards: Hazards) -> None:
+        self._shared, self._process, self._hazards = shared, process, hazards
+
+    def read(self, path: str) -> dict[str, str]:
+        """See the port."""
+        self._process.step(f"parameters {path}", self._hazards.between(0, 6))
+        if self._hazards.store_fails():
+            self._process.note(f"parameters {path}", "STORE ERROR")
+            raise StoreError(f"simulated failure of {path}")
+        found = self._shared.read(path)
+        self._process.step(f"parameters {path}", self._hazards.between(0, 6))
+        return found
+
+    def write(self, name: str, text: str) -> None:
+        """See the port."""
+        self._shared.write(name, text)
+
+    def remove(self, name: str) -> None:
+        """See the port."""
+        self._shared.remove(name)
+
+
+class Surroundings:
+    """What all processes of a run share."""
+
+    def __init__(
+        self,
+        account: Account,
+        exchange: KalshiExchange,
+        store: Store,
+        parameters: Parameters,
+        settings: KalshiSettings,
+        signer: Signer,
+        scheduler: Scheduler,
+        hazards: Hazards,
+        chance: Random,
+        watch: Watch,
+        trace: Trace,
+    ) -> None:
+        self.account, self.exchange, self.store, self.parameters = account, exchange, store, parameters
+        self.settings, self.signer = settings, signer
+        self.scheduler, self.hazards, self.chance, self.watch, self.trace = scheduler, hazards, chance, watch, trace
+
+    def ports(self, process: Process) -> Ports:
+        """The ports of a process that has just started."""
+        clock, telemetry = ProcessClock(process), TraceTelemetry(process)
+        store = SimulatedStore(self.store, process, self.hazards, self.watch)
+        account = self.account.account_id
+        throttle = Throttle(store, account, clock, telemetry, lambda: self.chance.randrange(1000))
+        transport = SimulatedTransport(self.exchange.handle, process, self.scheduler, self.hazards, self.watch)
+        return Ports(
+            venue=KalshiVenue(self.settings, self.signer, transport, clock, throttle),
+            store=store,
+            switches=SwitchBoard(
+                SimulatedParameters(self.parameters, process, self.hazards), "sim", account, clock, store
+            ),
+            telemetry=telemetry,
+            throttle=throttle,
+            writer=process.name,
+            load_strategy=load_strategy,
+        )
+
+
+class Writer:
+    """Runs the ticks that are due at `schedule` (UTC ms, ascending), one process after another."""
+
+    def __init__(
+        self, name: str, surroundings: Surroundings, schedule: list[int], oldest_ms: int, *, knows_schedule: bool
+    ) -> None:
+        self._name = name
+        self._around = surroundings
+        self._schedule = schedule
+        self._oldest_ms = oldest_ms
+        self._knows_schedule = knows_schedule
+        self._generation = 0
+        self._running: tuple[Process, Ports] | None = None
+        self.reports: list[TickReport] = []
+
+    def live(self) -> None:
+        """The writer's task."""
+        scheduler, chance = self._around.scheduler, self._around.chance
+        for due_ms in self._schedule:
+            if due_ms > scheduler.now_ms:
+                scheduler.wait(due_ms - scheduler.now_ms + chance.randrange(200))
+            elif scheduler.now_ms - due_ms >= self._oldest_ms:
+                continue
+            if self._running is None or chance.random() < _RECYCLED:
+                self._running = self._start()
+            process, ports = self._running
+            try:
+                self._tick(process, ports, due_ms if self._knows_schedule else 0)
+            except Crashed:
+                self._running = None
+                scheduler.wait(chance.randrange(5_000))
+
+    def _tick(self, process: Process, ports: Ports, scheduled_at_ms: int) -> None:
+        try:
+            report = execute(self._around.account, ports, ProcessClock(process), scheduled_at_ms=scheduled_at_ms)
+        except HoldfastError as error:
+            self._around.watch.report("a tick raises nothing that the next one can repair", repr(error))
+            return
+        process.note("tick", report.skipped or report.ended or "done")
+        self.reports.append(report)
+
+    def _start(self) -> tuple[Process, Ports]:
+        self._generation += 1
+        process = Process(
+            f"{self._name}.{self._generation}", self._around.scheduler, self._around.hazards, self._around.trace
+        )
+        return process, self._around.ports(process)
