@@ -21,13 +21,14 @@ class Interruption:
 
     def __enter__(self) -> Self:
         for number in _SIGNALS:
-            self._before[number] = signal.signal(number, self._note)  # type: ignore[assignment]
+            self._before[number] = signal.signal(number, self.note)  # type: ignore[assignment]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._restore()
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def note(self, number: int, frame: FrameType | None = None) -> None:
+        """Remember a signal."""
         self.signal = signal.Signals(number)
         self._restore()
 

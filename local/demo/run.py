@@ -27,10 +27,11 @@ def run_demo(options: DemoOptions) -> int:
     with Interruption() as interruption:
         with _status(console, "reading the tape"):
             tape = open_tape(options, SCALE)
+        world = World(options, tape)
         _introduce(console, options, tape)
         with ExitStack() as stack:
             with _status(console, "starting the stand-ins"):
-                world = stack.enter_context(World(options, tape))
+                stack.enter_context(world)
             screen = make_screen(console)
             session = Session(world, screen, interruption, SystemClock(), options.speed)
             try:
@@ -38,7 +39,12 @@ def run_demo(options: DemoOptions) -> int:
             finally:
                 screen.close()
             if interruption.signal is not None:
-                console.print(Text("Interrupted: our quotes are cancelled. The summary so far:", style="bold yellow"))
+                console.print(
+                    Text(
+                        "Interrupted: our quotes are cancelled, positions are kept. The summary so far:",
+                        style="bold yellow",
+                    )
+                )
             summary = Summary(console, world, session.tally, session.comparison(), options.one_by_one)
             summary.show()
             failures = summary.failures()

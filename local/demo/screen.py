@@ -125,32 +125,34 @@ class LiveScreen:
 
 
 def _market_table(rows: tuple[Row, ...], *, wide: bool) -> Table:
-    """The rows; on a narrow terminal without the last column."""
+    """The rows; on a narrow terminal without fills and state."""
+    headings = ("bid", "ask", "our bids", "our asks", "inventory", "P&L")
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     table.add_column("market", no_wrap=True)
-    for heading in ("bid", "ask", "our bids", "our asks", "fills", "inventory", "P&L"):
+    for heading in (*headings, "fills") if wide else headings:
         table.add_column(heading, justify="right", no_wrap=True)
     if wide:
         table.add_column("state", no_wrap=True)
     for row in rows:
-        table.add_row(
-            row.market,
-            price(row.bid),
-            price(row.ask),
-            Text(_quote(row.our_bid), style="green"),
-            Text(_quote(row.our_ask), style="red"),
-            str(row.fills or ""),
-            contracts(row.inventory) if row.inventory else "",
+        cells = [
+            Text(row.market),
+            Text(price(row.bid)),
+            Text(price(row.ask)),
+            Text(_quote(row.our_bid, wide), style="green"),
+            Text(_quote(row.our_ask, wide), style="red"),
+            Text(contracts(row.inventory) if row.inventory else ""),
             Text(dollars(row.pnl) if row.fills else "", style="green" if row.pnl > 0 else "red" if row.pnl else ""),
-            *([Text(row.state, style="" if row.state == "quoting" else "dim")] if wide else []),
-        )
+        ]
+        if wide:
+            cells += [Text(str(row.fills or "")), Text(row.state, style="" if row.state == "quoting" else "dim")]
+        table.add_row(*cells)
     return table
 
 
-def _quote(quote: Quote | None) -> str:
+def _quote(quote: Quote | None, wide: bool) -> str:
     if quote is None:
         return ""
-    more = f" +{quote.orders - 1}" if quote.orders > 1 else ""
+    more = f" +{quote.orders - 1}" if quote.orders > 1 and wide else ""
     return f"{contracts(quote.size)} @ {price(quote.price)}{more}"
 
 

@@ -69,8 +69,8 @@ class Summary:
         orders = (tally.requests - changes, tally.operations - changes)
         for name, sent, alone in (
             ("orders placed and cancelled", *orders),
-            ("quotes renewed or reduced (the venue has no batch for that)", changes, changes),
-            ("reads (the same either way)", reads, reads),
+            ("quotes renewed or reduced (no batch exists)", changes, changes),
+            ("reads, the same either way", reads, reads),
             ("all", tally.requests + reads, tally.operations + reads),
         ):
             table.add_row(name, f"{sent:,}", f"{alone:,}", _saved(sent, alone))
@@ -108,7 +108,7 @@ class Summary:
         )
         refused = ", ".join(f"{count} {reason.value}" for reason, count in tally.refused.most_common()) or "none"
         self._say(f"Refused: {refused}. Left to a later tick for want of tokens: {tally.left}.")
-        halts = ", ".join(f"{reason} ({count} ticks)" for reason, count in tally.halts.most_common()) or "none"
+        halts = ", ".join(f"{reason} (ticks: {count})" for reason, count in tally.halts.most_common()) or "none"
         self._say(f"Unknown outcomes: {tally.unknown}. Halts: {halts}.")
         for words, count in tally.ended_early.most_common():
             self._say(f"Ticks that ended early: {count} ({words}).", "yellow")
@@ -135,8 +135,14 @@ class Summary:
             words = ", ".join(f"{name} {count:,}" for (name, at), count in by_count if at is level)
             self._say(f"{level.value}: {words or 'none'}", style if words else "")
 
+    @property
+    def _result(self) -> str:
+        """What the cash that came in is: the P&L, once nothing is held."""
+        return "Cash" if any(pair.exchange.size for pair in self._comparison.pairs) else "P&L"
+
     def _show_markets(self) -> None:
-        self._heading("P&L by market")
+        result = self._result
+        self._heading(f"{result} by market")
         results = {market.ticker: market.result or "" for market in self._world.tape.markets}
         settled = {row.ticker for row in self._world.books().settlements}
         rows: list[dict[str, str | Text]] = []
@@ -152,12 +158,12 @@ class Summary:
                     "held": contracts(ours.size),
                     "fees": dollars(ours.fees, 4),
                     "settled": dollars(ours.paid_out),
-                    "P&L ledger": dollars(ours.cash, 6),
-                    "P&L exchange": dollars(theirs.cash, 6),
+                    f"{result} ledger": dollars(ours.cash, 6),
+                    f"{result} exchange": dollars(theirs.cash, 6),
                     "": _equal(not pair.differences),
                 }
             )
-        narrow = ("market", "fills", "held", "P&L ledger", "P&L exchange", "")
+        narrow = ("market", "fills", "held", f"{result} ledger", f"{result} exchange", "")
         shown = [name for name in rows[0] if self._console.width >= _WIDE or name in narrow]
         table = _table(*shown)
         for row in rows:
@@ -166,10 +172,10 @@ class Summary:
 
     def _show_totals(self) -> None:
         total = self._comparison.total
-        self._heading("P&L: our ledger and the exchange's own books")
+        self._heading(f"{self._result}: our ledger and the exchange's own books")
         table = _table("", "ledger", "exchange", "")
         for name, words in (
-            ("cash", "cash in or out (the P&L, once nothing is held)"),
+            ("cash", "cash in and out" if self._result == "Cash" else "P&L (cash in and out)"),
             ("fees", "fees paid"),
             ("realized", "realised before fees"),
             ("paid_out", "paid out by settlements"),

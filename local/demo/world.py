@@ -50,8 +50,8 @@ SWITCHES = {
     "max_wait_seconds": "4",
     "config_refresh_ticks": "12",
     "quote_lifetime_intervals": "6",
-    "max_daily_loss": "400",
-    "max_gross_exposure": "2000",
+    "max_daily_loss": "1000",
+    "max_gross_exposure": "4000",
     "max_market_exposure": "150",
     "inventory_stop_loss": "25",
 }
