@@ -16,8 +16,8 @@ from typing import Protocol
 from msgspec import structs
 
 from holdfast.core.market import Side
+from local.venues.history import LONGEST_LAG_MS, History
 from local.venues.kalshi.fees import FeeModel, Precision
-from local.venues.kalshi.history import LONGEST_LAG_MS, History
 from local.venues.kalshi.limits import Allowance
 from local.venues.kalshi.markets import Market
 from local.venues.kalshi.records import FillRow, Holding, Order, SettlementRow

@@ -4,13 +4,14 @@ from threading import RLock
 from urllib.parse import unquote
 
 from holdfast.clock import Clock
+from local.venues.faults import ConnectionDropped, Fault, FaultKind, Faults
+from local.venues.http import Request, Response
 from local.venues.kalshi.auth import KEY, KeyRing
 from local.venues.kalshi.call import Call
-from local.venues.kalshi.faults import ConnectionDropped, Fault, FaultKind, Faults
 from local.venues.kalshi.lifecycle import Tape, advance
 from local.venues.kalshi.routes import Route, find_route
 from local.venues.kalshi.state import ExchangeState
-from local.venues.kalshi.wire import PREFIX, ApiError, Request, Response, Shape
+from local.venues.kalshi.wire import PREFIX, ApiError, Shape
 
 _UNKNOWN = "unknown"
 _BEFORE = (FaultKind.TIMEOUT_BEFORE, FaultKind.ERROR_BEFORE, FaultKind.RATE_LIMITED)

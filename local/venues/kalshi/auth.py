@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from holdfast.core.errors import InvalidInputError
+from local.venues.http import Request
 from local.venues.kalshi.accounts import User
-from local.venues.kalshi.wire import ApiError, Request
+from local.venues.kalshi.wire import ApiError
 
 KEY = "KALSHI-ACCESS-KEY"
 SIGNATURE = "KALSHI-ACCESS-SIGNATURE"
@@ -33,9 +34,10 @@ class _Key:
 
 
 class KeyRing:
-    """Who signs with which key."""
+    """Who signs with which key. A signature counts while its time is at most `largest_skew_ms` from the clock's."""
 
-    def __init__(self) -> None:
+    def __init__(self, largest_skew_ms: int = LARGEST_SKEW_MS) -> None:
+        self._largest_skew_ms = largest_skew_ms
         self._keys: dict[str, _Key] = {}
 
     def add(self, key_id: str, public_key_pem: str, user: User) -> None:
@@ -56,7 +58,7 @@ class KeyRing:
         key_id, signature, timestamp = (headers.get(name, "") for name in (KEY, SIGNATURE, TIMESTAMP))
         if not (key_id and signature and timestamp):
             raise ApiError(401, "signature_is_missing_from_headers")
-        if not timestamp.isdecimal() or abs(int(timestamp) - now_ms) > LARGEST_SKEW_MS:
+        if not timestamp.isdecimal() or abs(int(timestamp) - now_ms) > self._largest_skew_ms:
             raise ApiError(401, "header_timestamp_expired")
         known = self._keys.get(key_id)
         if known is None:

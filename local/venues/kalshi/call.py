@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import TypeVar
 
+from local.venues.http import Request
 from local.venues.kalshi.accounts import User
 from local.venues.kalshi.state import ExchangeState
-from local.venues.kalshi.wire import ApiError, Request, bad_query
+from local.venues.kalshi.wire import ApiError, bad_query
 
 _LARGEST_PAGE = 1_000
 _DEFAULT_PAGE = 100

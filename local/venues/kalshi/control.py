@@ -6,11 +6,10 @@ import msgspec
 from msgspec import Struct
 
 from holdfast.core.errors import InvalidInputError
+from local.venues.faults import Fault
+from local.venues.http import Request, Response, answer
 from local.venues.kalshi.exchange import KalshiExchange
-from local.venues.kalshi.faults import Fault
-from local.venues.kalshi.wire import Request, Response, answer
-
-CONTROL_PREFIX = "/_local/"
+from local.venues.serving import CONTROL_PREFIX
 
 
 class LagBody(Struct, frozen=True, forbid_unknown_fields=True):

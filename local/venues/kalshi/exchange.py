@@ -11,18 +11,19 @@ from holdfast.core.book import Level
 from holdfast.core.errors import InvalidInputError
 from holdfast.core.market import Side
 from holdfast.core.matching import Execution
+from local.venues.faults import Faults
+from local.venues.http import Request, Response
 from local.venues.kalshi.accounts import Account, User
 from local.venues.kalshi.app import App
 from local.venues.kalshi.audit import Books, books
-from local.venues.kalshi.auth import KeyRing
-from local.venues.kalshi.faults import Faults
+from local.venues.kalshi.auth import LARGEST_SKEW_MS, KeyRing
 from local.venues.kalshi.fees import FeeModel, Precision
 from local.venues.kalshi.lifecycle import Tape, advance, cancel_for_pause, empty, market_of, settle
 from local.venues.kalshi.limits import Allowance, tier_named
 from local.venues.kalshi.markets import Market, MarketSpec, MarketState, Series
 from local.venues.kalshi.records import EndReason, Miss
 from local.venues.kalshi.state import ExchangeState, ReadLag
-from local.venues.kalshi.wire import SCALE, Request, Response
+from local.venues.kalshi.wire import SCALE
 
 SHARDS = {0: "Default", 1: "Exotics", 2: "Crypto and commodities", 3: "Sports"}
 
@@ -47,9 +48,10 @@ class KalshiExchange:
         new_id: Callable[[], str] | None = None,
         seed: int = 0,
         shards: Mapping[int, str] | None = None,
+        largest_skew_ms: int = LARGEST_SKEW_MS,
     ) -> None:
         self._state = ExchangeState(clock, new_id or seeded_ids(seed), Random(seed), dict(shards or SHARDS))
-        self._keys = KeyRing()
+        self._keys = KeyRing(largest_skew_ms)
         self._tape = Tape(self._state)
         self.faults = Faults(Random(seed + 1))
         self._app = App(self._state, self._keys, self.faults, self._tape, clock)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from holdfast.venues.kalshi.transport import HttpAnswer, NoAnswerError
+from local.venues.faults import ConnectionDropped
+from local.venues.http import Request
 from local.venues.kalshi.exchange import KalshiExchange
-from local.venues.kalshi.faults import ConnectionDropped
-from local.venues.kalshi.wire import Request
 
 
 class InProcessTransport:

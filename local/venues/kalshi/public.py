@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from local.venues.http import Response, answer
 from local.venues.kalshi import shapes
 from local.venues.kalshi.call import Call
 from local.venues.kalshi.markets import Market, MarketState
-from local.venues.kalshi.wire import ApiError, Response, answer, bad_query, iso
+from local.venues.kalshi.wire import ApiError, bad_query, iso
 
 _BY_FILTER = {
     "unopened": (MarketState.INITIALIZED,),

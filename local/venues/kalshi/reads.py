@@ -4,13 +4,14 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
+from local.venues.history import History
+from local.venues.http import Response, answer
 from local.venues.kalshi import shapes
 from local.venues.kalshi.accounts import Account
 from local.venues.kalshi.call import Call
-from local.venues.kalshi.history import History
 from local.venues.kalshi.limits import TIERS
 from local.venues.kalshi.records import FillRow, Holding, Order, OrderStatus, SettlementRow
-from local.venues.kalshi.wire import ONE, ApiError, Response, answer, balance, cents, count, not_found
+from local.venues.kalshi.wire import ONE, ApiError, balance, cents, count, not_found
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MOST_EVENTS = 10

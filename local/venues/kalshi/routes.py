@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from local.venues.http import Response, answer
 from local.venues.kalshi import public, reads, writes
 from local.venues.kalshi.call import Call
 from local.venues.kalshi.limits import DEFAULT_COST
-from local.venues.kalshi.wire import PREFIX, Response, answer
+from local.venues.kalshi.wire import PREFIX
 
 Handler = Callable[[Call], Response]
 

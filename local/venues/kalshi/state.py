@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from holdfast.clock import Clock
 from holdfast.core.errors import InvalidInputError
+from local.venues.history import LONGEST_LAG_MS
 from local.venues.kalshi.accounts import Account, User
-from local.venues.kalshi.history import LONGEST_LAG_MS
 from local.venues.kalshi.markets import Market, Series
 from local.venues.kalshi.records import Miss, MissCause, Order, cause_of
 from local.venues.kalshi.wire import ApiError

@@ -1,16 +1,12 @@
-"""Requests, answers, the four error bodies, and exact numbers and times as Kalshi writes them (facts kalshi 4.4, 6)."""
+"""The four error bodies, and exact numbers and times as Kalshi writes them (facts kalshi 4.4, 6)."""
 
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl
-
-import msgspec
-from msgspec import Struct
 
 from holdfast.core.scale import Scale, format_units
+from local.venues.http import Response, answer
 
 SCALE = Scale(price_decimals=4, size_decimals=2)
 ONE = SCALE.one
@@ -18,43 +14,6 @@ PREFIX = "/trade-api/v2"
 
 _CENT = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_encode = msgspec.json.Encoder(decimal_format="number").encode
-
-
-class Request:
-    """One HTTP request. `path` is the full path from the root; `query` maps each name to its values in order."""
-
-    __slots__ = ("body", "headers", "method", "path", "query")
-
-    def __init__(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, list[str]] | Iterable[tuple[str, str]] | str = (),
-        headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-    ) -> None:
-        self.method, self.path, self.body = method, path, body or b""
-        self.query = _query(query)
-        self.headers = {name.upper(): value for name, value in (headers or {}).items()}
-
-    def parameter(self, name: str) -> str | None:
-        """The first value of a query parameter; None where it is absent or empty."""
-        values = self.query.get(name)
-        return values[0] or None if values else None
-
-
-class Response(Struct, frozen=True):
-    """One HTTP answer."""
-
-    status: int
-    body: bytes = b""
-    content_type: str = "application/json"
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The headers that belong to the body."""
-        return {"Content-Type": self.content_type} if self.body else {}
 
 
 class Shape(StrEnum):
@@ -93,11 +52,6 @@ class ApiError(Exception):
             Shape.STRING: {"error": self.message},
         }
         return answer(bodies[self.shape], self.status)
-
-
-def answer(value: Any, status: int = 200) -> Response:
-    """A JSON answer."""
-    return Response(status, _encode(value))
 
 
 def not_found() -> ApiError:
@@ -152,13 +106,3 @@ def iso(at_ms: int) -> str:
     """UTC ms as RFC 3339 with microseconds."""
     moment = _EPOCH + timedelta(milliseconds=at_ms)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _query(query: Mapping[str, list[str]] | Iterable[tuple[str, str]] | str) -> dict[str, list[str]]:
-    if isinstance(query, Mapping):
-        return dict(query)
-    pairs = parse_qsl(query, keep_blank_values=True) if isinstance(query, str) else query
-    found: dict[str, list[str]] = {}
-    for name, value in pairs:
-        found.setdefault(name, []).append(value)
-    return found

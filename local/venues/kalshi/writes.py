@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from local.venues.http import Response, answer
 from local.venues.kalshi import messages, orders
 from local.venues.kalshi.call import Call
 from local.venues.kalshi.limits import DEFAULT_COST
@@ -20,7 +21,7 @@ from local.venues.kalshi.messages import (
 )
 from local.venues.kalshi.orders import Traded, Where
 from local.venues.kalshi.records import EndReason, Order
-from local.venues.kalshi.wire import ApiError, Response, answer, average_price, count, invalid_parameters
+from local.venues.kalshi.wire import ApiError, average_price, count, invalid_parameters
 
 CREATE_COST = AMEND_COST = DECREASE_COST = DEFAULT_COST
 CANCEL_COST = 2
