@@ -2,15 +2,21 @@
 
 from enum import StrEnum
 from random import Random
+from typing import TypeVar
 
 from msgspec import Struct
+
+T = TypeVar("T")
 
 _OUT_OF = 10_000
 LONGEST_PAUSE_MS = 75_000
 
 
 class Network(StrEnum):
-    """What happens to one request. "before" and "after" are meant against its effect at the venue."""
+    """What happens to one request. "before" and "after" are meant against its effect at the venue.
+
+    `partial_after`: the answer to a batch lacks some of its items.
+    """
 
     NOT_CONNECTED = "not_connected"
     TIMEOUT_BEFORE = "timeout_before"
@@ -20,6 +26,7 @@ class Network(StrEnum):
     ERROR_BEFORE = "error_before"
     ERROR_AFTER = "error_after"
     GARBLED_AFTER = "garbled_after"
+    PARTIAL_AFTER = "partial_after"
     RATE_LIMITED = "rate_limited"
     LATE = "late"
     SLOW = "slow"
@@ -70,6 +77,10 @@ class Hazards:
         if not self._strikes(self.rates.pause * weight):
             return 0
         return self._chance.randrange(*self._chance.choice(((1_000, 10_000), (55_000, LONGEST_PAUSE_MS))))
+
+    def some_of(self, items: list[T]) -> list[T]:
+        """A part of these, in their order."""
+        return [item for item in items if self._chance.random() < 0.5]
 
     def between(self, low: int, high: int) -> int:
         """Some latency, ms."""

@@ -11,10 +11,11 @@ class Crashed(BaseException):
 
 
 class Process:
-    """One writer's process. Once dead, every further port call raises Crashed."""
+    """One writer's process, whose clock is off by `skew_ms`. Once dead, every further port call raises Crashed."""
 
-    def __init__(self, name: str, scheduler: Scheduler, hazards: Hazards, trace: Trace) -> None:
+    def __init__(self, name: str, scheduler: Scheduler, hazards: Hazards, trace: Trace, skew_ms: int = 0) -> None:
         self.name = name
+        self.skew_ms = skew_ms
         self._scheduler = scheduler
         self._hazards = hazards
         self._trace = trace
@@ -47,14 +48,14 @@ class Process:
 
 
 class ProcessClock(Clock):
-    """The shared time as one process sees it. Sleeping is a port call like any other."""
+    """The time as one process's clock shows it. Sleeping is a port call like any other."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
 
     def now_ms(self) -> int:
         """Milliseconds since 1970 UTC."""
-        return self._process.now_ms()
+        return self._process.now_ms() + self._process.skew_ms
 
     def sleep_ms(self, duration_ms: int) -> None:
         """Give way until that much time has passed."""

@@ -15,13 +15,16 @@ class Happening(StrEnum):
     HALT = "halt"
     SETTLEMENT = "settlement"
     SHARD_PAUSE = "shard_pause"
+    EXCHANGE_PAUSE = "exchange_pause"
     MARKET_PAUSE = "market_pause"
     MARKET_DISABLED = "market_disabled"
 
 
 class Profile(Struct, frozen=True):
     """One run's settings. Times in ms, `rates` per 10,000. `lag_ms`, `jitter_ms`
-    and `wander_ms` say how reads lag; `knows_schedule`: ticks say when they were due."""
+    and `wander_ms` say how reads lag; `knows_schedule`: ticks say when they were due; `freezes`: a writer may
+    stand still just before a request departs; `skew_ms`: how far the writers' clocks may be off, either way.
+    """
 
     seed: int
     rates: Rates
@@ -37,6 +40,9 @@ class Profile(Struct, frozen=True):
     interval_seconds: int
     happening: Happening
     knows_schedule: bool
+    freezes: bool
+    is_poor: bool
+    skew_ms: int
 
     @property
     def chaos_ms(self) -> int:
@@ -78,4 +84,7 @@ def profile_of(seed: int) -> Profile:
         interval_seconds=chance.choice((3, 5, 10)),
         happening=happening,
         knows_schedule=chance.random() < 0.7,
+        freezes=chance.random() < 0.2,
+        is_poor=chance.random() < 0.1,
+        skew_ms=chance.choice((0, 0, 800)),
     )

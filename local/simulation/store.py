@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 
 class StoreWatcher(Protocol):
-    """Who looks at the writes of all processes."""
+    """Who looks at the store calls of all processes."""
 
-    def storing(self, writer: str, writes: Sequence[Write]) -> None:
-        """These writes are about to be tried, all or none."""
+    def read(self, writer: str, keys: Sequence[Key]) -> None:
+        """These items have been read together."""
         ...
 
     def stored(self, writer: str, writes: Sequence[Write]) -> None:
@@ -41,7 +41,13 @@ class SimulatedStore:
 
     def get_many(self, keys: Sequence[Key]) -> dict[Key, Item]:
         """See the port."""
-        return self._read(f"get {len(keys)} items", lambda: self._shared.get_many(keys))
+
+        def call() -> dict[Key, Item]:
+            found = self._shared.get_many(keys)
+            self._watcher.read(self._process.name, keys)
+            return found
+
+        return self._read(f"get {len(keys)} items", call)
 
     def query(self, table: Table, pk: str, prefix: str = "") -> list[Item]:
         """See the port."""
@@ -75,7 +81,6 @@ class SimulatedStore:
         if fails and not self._hazards.effect_first():
             self._process.note(what, "STORE ERROR before the effect")
             raise StoreError(f"simulated failure of {what}")
-        self._watcher.storing(self._process.name, writes)
         try:
             call()
         except ConditionFailedError as lost:

@@ -1,13 +1,15 @@
 """The way to the venue as one process has it: requests take time, get lost before or after their effect, or come late.
 
 The answer to a lost request that is on its way all the same takes effect no later than its time-out plus `SLACK_MS`,
-which is what `holdfast.jobs.writes` counts on. A process does not stand still between its last look at the clock and
-the request's departure, for the same reason; it may die there.
+which is what `holdfast.jobs.writes` counts on. A process that `freezes` may also stand still between its last look at
+the clock and the request's departure; then nothing but the venue's check of the signature's time protects it.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
 from urllib.parse import urlsplit
+
+import msgspec
 
 from holdfast.venues.kalshi.transport import HttpAnswer, NoAnswerError
 from local.simulation.hazards import Hazards, Network
@@ -34,13 +36,21 @@ class SimulatedTransport:
     """The Kalshi transport of one process over the exchange that all processes share."""
 
     def __init__(
-        self, exchange: Exchange, process: Process, scheduler: Scheduler, hazards: Hazards, watcher: VenueWatcher
+        self,
+        exchange: Exchange,
+        process: Process,
+        scheduler: Scheduler,
+        hazards: Hazards,
+        watcher: VenueWatcher,
+        *,
+        freezes: bool,
     ) -> None:
         self._exchange = exchange
         self._process = process
         self._scheduler = scheduler
         self._hazards = hazards
         self._watcher = watcher
+        self._freezes = freezes
 
     def send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout_ms: int
@@ -51,7 +61,7 @@ class SimulatedTransport:
         what = f"{method} {parts.path.rpartition('/v2')[2]}"
         fault = self._hazards.network(writes=method != "GET")
         started_ms = self._process.now_ms()
-        self._process.step(what, min(self._hazards.between(*_LATENCY_MS), timeout_ms), pauses=0)
+        self._process.step(what, min(self._hazards.between(*_LATENCY_MS), timeout_ms), pauses=4 if self._freezes else 0)
         if fault is None or fault is Network.SLOW:
             return self._answered(request, what, started_ms, timeout_ms, slow=fault is not None)
         return self._struck(fault, request, what, started_ms, timeout_ms)
@@ -79,6 +89,10 @@ class SimulatedTransport:
             case Network.LATE:
                 after_ms = self._hazards.between(0, left_ms + SLACK_MS)
                 self._scheduler.spawn("network", lambda: self._deliver_late(request, what), after_ms)
+            case Network.PARTIAL_AFTER:
+                response = self._handle(request, what)
+                self._process.step(what, self._hazards.between(*_LATENCY_MS))
+                return HttpAnswer(response.status, response.headers, self._partly(response.body))
             case Network.TIMEOUT_AFTER | Network.RESET_AFTER | Network.ERROR_AFTER | Network.GARBLED_AFTER:
                 self._handle(request, what)
         if fault in (Network.TIMEOUT_BEFORE, Network.TIMEOUT_AFTER, Network.LATE):
@@ -101,6 +115,13 @@ class SimulatedTransport:
         response = self._exchange(request)
         self._process.note(what, f"{response.status}, arrived late")
         self._watcher.requested(self._process.name, request, response)
+
+    def _partly(self, body: bytes) -> bytes:
+        """An answer to a batch without some of its items; any other answer as it is."""
+        told = msgspec.json.decode(body)
+        if not isinstance(told, dict) or set(told) != {"orders"}:
+            return body
+        return msgspec.json.encode({"orders": self._hazards.some_of(told["orders"])})
 
     def _refusal(self, status: int, body: bytes) -> HttpAnswer:
         self._process.step(f"{status}", self._hazards.between(*_LATENCY_MS))

@@ -7,9 +7,9 @@ import msgspec
 from msgspec import Struct
 
 from holdfast.core.journal import EntryState, JournalEntry, Operation
-from holdfast.core.orders import Placement, purpose_of
+from holdfast.core.orders import Placement, Purpose, purpose_of
 from holdfast.core.outcomes import Canceled, Changed, Placed
-from holdfast.state.port import Check, Delete, Put, Table, Write
+from holdfast.state.port import Check, Delete, Key, Put, Table, Write
 from local.venues.kalshi import KalshiExchange, Request, Response
 
 _entries = msgspec.json.Decoder(JournalEntry)
@@ -44,13 +44,15 @@ class Watch:
         self.entries: dict[str, JournalEntry] = {}
         self.leg_of: dict[str, str] = {}
         self.fence = 0
-        self.acquired_at_ms: dict[int, int] = {}
         self._owner = ""
         self._over: dict[str, str] = {}
         self._filled: Counter[str] = Counter()
         self._sizes: dict[str, int] = {}
         self._lines: set[str] = set()
         self._retired_through_ms = 0
+        self._halted_since_ms: int | None = None
+        self._began_at_ms: dict[str, int] = {}
+        self._fence_began_at_ms = 0
 
     def report(self, invariant: str, seen: str) -> None:
         """Note that an invariant did not hold."""
@@ -58,8 +60,14 @@ class Watch:
 
     # The store.
 
-    def storing(self, writer: str, writes: Sequence[Write]) -> None:
-        """Nothing is wrong with trying."""
+    def halt(self, since_ms: int | None) -> None:
+        """From this time on every tick that begins must see the halt; None: not any more."""
+        self._halted_since_ms = since_ms
+
+    def read(self, writer: str, keys: Sequence[Key]) -> None:
+        """Look at a read of several items: a tick begins with one of its lease and halts."""
+        if any(key.pk.startswith("LEASE#") for key in keys):
+            self._began_at_ms[writer] = self._now_ms()
 
     def stored(self, writer: str, writes: Sequence[Write]) -> None:
         """Look at the writes that took effect."""
@@ -90,7 +98,7 @@ class Watch:
         if fence not in (self.fence, self.fence + 1) or (fence == self.fence and put.item["owner"] != self._owner):
             self.report("lease fences strictly increase", f"{put.item} after fence {self.fence} of {self._owner}")
         if fence != self.fence:
-            self.acquired_at_ms[fence] = self._now_ms()
+            self._fence_began_at_ms = self._began_at_ms[put.item["owner"]]
         self.fence, self._owner = fence, put.item["owner"]
 
     def _journaled(self, entry: JournalEntry) -> None:
@@ -117,6 +125,9 @@ class Watch:
                         "read-your-writes", f"{entry.operation} of {item.order_id}: {self._over[item.order_id]}"
                     )
             return
+        halted = self._halted_since_ms is not None and self._halted_since_ms <= self._fence_began_at_ms
+        if halted and entry.purpose is Purpose.QUOTE:
+            self.report("halt", f"{entry.entry_id} places quotes in a tick that began under a halt")
         if not again:
             legs = [placement.target.leg for placement in _placements.decode(entry.body)]
             for item, leg in zip(entry.items, legs, strict=True):

@@ -15,6 +15,7 @@ from holdfast.state.ledger import Ledger
 from holdfast.state.markets import DEFAULT_STRATEGY, MarketConfig, MarketConfigs
 from holdfast.state.memory import MemoryStore
 from holdfast.state.parameters import MemoryParameters
+from holdfast.state.switches import FRESH_MS
 from holdfast.venues.kalshi import Environment, KalshiSettings, Signer
 from holdfast.venues.kalshi.wire import SCALE
 from local.simulation.audit import Audit
@@ -141,12 +142,18 @@ class World:
     # Set up.
 
     def _opened(self, clock: _SharedClock, public_key: str, seed: int) -> KalshiExchange:
-        exchange = KalshiExchange(clock, seed=seed)
+        # A venue that takes old signatures lets late requests through; one that does not stops frozen writers.
+        skew_ms = 5_000 if self._profile.freezes else 20_000
+        exchange = KalshiExchange(clock, seed=seed, largest_skew_ms=skew_ms)
         for market, shard in MARKETS.items():
             fee_type = "quadratic_with_maker_fees" if shard else "quadratic"
             exchange.add_market(MarketSpec(market, shard=shard, fee_type=fee_type))
         exchange.add_user(
-            _USER, "key-1", public_key, tier=self._profile.tier, balances={0: Decimal(5_000), 2: Decimal(5_000)}
+            _USER,
+            "key-1",
+            public_key,
+            tier=self._profile.tier,
+            balances=dict.fromkeys((0, 2), Decimal(9) if self._profile.is_poor else Decimal(5_000)),
         )
         return exchange
 
@@ -211,10 +218,10 @@ class World:
             self._chance,
             self._watch,
             self._trace,
+            self._profile,
         )
         first_writer, second_writer = (
-            Writer(name, around, schedule, interval_ms, knows_schedule=self._profile.knows_schedule)
-            for name, schedule in zip(("w1", "w2"), schedules, strict=True)
+            Writer(name, around, schedule) for name, schedule in zip(("w1", "w2"), schedules, strict=True)
         )
         return first_writer, second_writer
 
@@ -238,6 +245,7 @@ class World:
             lag_ms = profile.lag_ms + self._chance.randrange(profile.wander_ms + 1)
             self._exchange.set_read_lag_ms(lag_ms, profile.jitter_ms)
             self._scheduler.wait(self._chance.randrange(1_000, 15_000))
+        self._exchange.set_read_lag_ms(0)
 
     def _something_happens(self) -> None:
         what, duration_ms = self._profile.happening, self._chance.randrange(20_000, 60_000)
@@ -245,14 +253,16 @@ class World:
         self._trace.add(self._scheduler.now_ms, "happening", what, market)
         match what:
             case Happening.HALT:
-                self._parameters.write(f"{_STAGE}/halt", "true")
-                self._scheduler.wait(duration_ms + 60_000)
-                self._parameters.write(f"{_STAGE}/halt", "false")
+                self._halt(duration_ms + FRESH_MS)
             case Happening.SETTLEMENT:
                 self._exchange.settle(market, self._chance.choice(("yes", "no")))
                 self._settled.add(market)
             case Happening.SHARD_PAUSE:
                 self._exchange.pause_trading(MARKETS[market])
+                self._scheduler.wait(duration_ms)
+                self._exchange.resume()
+            case Happening.EXCHANGE_PAUSE:
+                self._exchange.pause_exchange()
                 self._scheduler.wait(duration_ms)
                 self._exchange.resume()
             case Happening.MARKET_PAUSE:
@@ -262,6 +272,20 @@ class World:
             case Happening.MARKET_DISABLED:
                 MarketConfigs(self._store, _ACCOUNT).set_enabled(market, False)
         self._trace.add(self._scheduler.now_ms, "happening", what, "over")
+
+    def _halt(self, duration_ms: int) -> None:
+        """The owner halts: at once in both places as the command line does, or in the parameters alone."""
+        in_both = self._chance.random() < 0.5
+        halting = Halting(self._store, _ACCOUNT)
+        self._parameters.write(f"{_STAGE}/halt", "true")
+        if in_both:
+            halting.mirror(True)
+        self._watch.halt(self._scheduler.now_ms if in_both else self._scheduler.now_ms + FRESH_MS)
+        self._scheduler.wait(duration_ms)
+        self._watch.halt(None)
+        self._parameters.write(f"{_STAGE}/halt", "false")
+        if in_both:
+            halting.mirror(False)
 
     # The end.
 
@@ -289,7 +313,8 @@ class World:
         )
         ours = [order for order in books.open_orders if order.order_id not in self._watch.foreign_orders]
         wanted, exiting = self._onlooker.wanted(configs, ours, positions, stop)
-        audit.check_resting(wanted, paused | exiting)
+        if not self._profile.is_poor:
+            audit.check_resting(wanted, paused | exiting)
         # A request that stood still between its tokens and its arrival may be refused; nothing is placed then.
         prompt = not (self._profile.rates.pause or self._profile.rates.network or self._profile.has_stranger)
         if prompt and sum(self._exchange.rate_limited.values()):

@@ -15,6 +15,7 @@ from holdfast.telemetry.port import Level, Unit
 from holdfast.venues.kalshi import KalshiSettings, KalshiVenue, Signer
 from local.simulation.hazards import Hazards
 from local.simulation.process import Crashed, Process, ProcessClock
+from local.simulation.profile import Profile
 from local.simulation.scheduler import Scheduler
 from local.simulation.store import SimulatedStore
 from local.simulation.trace import Trace
@@ -81,10 +82,12 @@ class Surroundings:
         chance: Random,
         watch: Watch,
         trace: Trace,
+        profile: Profile,
     ) -> None:
         self.account, self.exchange, self.store, self.parameters = account, exchange, store, parameters
         self.settings, self.signer = settings, signer
         self.scheduler, self.hazards, self.chance, self.watch, self.trace = scheduler, hazards, chance, watch, trace
+        self.profile = profile
 
     def ports(self, process: Process) -> Ports:
         """The ports of a process that has just started."""
@@ -92,7 +95,9 @@ class Surroundings:
         store = SimulatedStore(self.store, process, self.hazards, self.watch)
         account = self.account.account_id
         throttle = Throttle(store, account, clock, telemetry, lambda: self.chance.randrange(1000))
-        transport = SimulatedTransport(self.exchange.handle, process, self.scheduler, self.hazards, self.watch)
+        transport = SimulatedTransport(
+            self.exchange.handle, process, self.scheduler, self.hazards, self.watch, freezes=self.profile.freezes
+        )
         return Ports(
             venue=KalshiVenue(self.settings, self.signer, transport, clock, throttle),
             store=store,
@@ -109,14 +114,11 @@ class Surroundings:
 class Writer:
     """Runs the ticks that are due at `schedule` (UTC ms, ascending), one process after another."""
 
-    def __init__(
-        self, name: str, surroundings: Surroundings, schedule: list[int], oldest_ms: int, *, knows_schedule: bool
-    ) -> None:
+    def __init__(self, name: str, surroundings: Surroundings, schedule: list[int]) -> None:
         self._name = name
         self._around = surroundings
         self._schedule = schedule
-        self._oldest_ms = oldest_ms
-        self._knows_schedule = knows_schedule
+        self._oldest_ms = surroundings.profile.interval_seconds * 1000
         self._generation = 0
         self._running: tuple[Process, Ports] | None = None
         self.reports: list[TickReport] = []
@@ -133,7 +135,7 @@ class Writer:
                 self._running = self._start()
             process, ports = self._running
             try:
-                self._tick(process, ports, due_ms if self._knows_schedule else 0)
+                self._tick(process, ports, due_ms if self._around.profile.knows_schedule else 0)
             except Crashed:
                 self._running = None
                 scheduler.wait(chance.randrange(5_000))
@@ -149,7 +151,8 @@ class Writer:
 
     def _start(self) -> tuple[Process, Ports]:
         self._generation += 1
-        process = Process(
-            f"{self._name}.{self._generation}", self._around.scheduler, self._around.hazards, self._around.trace
-        )
-        return process, self._around.ports(process)
+        around = self._around
+        skew_ms = around.chance.randint(-around.profile.skew_ms, around.profile.skew_ms)
+        name = f"{self._name}.{self._generation}"
+        process = Process(name, around.scheduler, around.hazards, around.trace, skew_ms)
+        return process, around.ports(process)

@@ -1,22 +1,50 @@
-"""Races between two writers of one account that the simulation found, each with what it would have cost."""
+"""What the simulation found, each with what it would have cost."""
 
-from holdfast.clock import VirtualClock
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from holdfast.assembly import assemble
+from holdfast.clock import Clock, VirtualClock
 from holdfast.core.journal import EntryState, JournalEntry, Operation
 from holdfast.core.orders import Purpose
+from holdfast.jobs.execute import execute
 from holdfast.state.journal import Journal
 from holdfast.state.leases import Lease, acquire
 from holdfast.state.memory import MemoryStore
-from holdfast.state.port import Key, Put, Store, Table
+from holdfast.state.port import Key, Put, Store, Table, Write
+from tests.jobs.world import STAGE, World, world
 
 ACCOUNT = "kalshi-main"
+
+
+@pytest.fixture
+def made() -> Iterator[World]:
+    with world() as running:
+        yield running
+
+
+class _Ahead:
+    """A clock that runs ahead of the venue's."""
+
+    def __init__(self, clock: Clock, ahead_ms: int) -> None:
+        self._clock, self._ahead_ms = clock, ahead_ms
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms() + self._ahead_ms
+
+    def sleep_ms(self, duration_ms: int) -> None:
+        self._clock.sleep_ms(duration_ms)
 
 
 class _Interrupted(MemoryStore):
     """A store whose next write is overtaken: `meanwhile` happens just before it."""
 
-    meanwhile: list[Put] = []
+    def __init__(self) -> None:
+        super().__init__(VirtualClock(0))
+        self.meanwhile: list[Put] = []
 
-    def transact(self, writes):
+    def transact(self, writes: Sequence[Write]) -> None:
         overtaking, self.meanwhile = self.meanwhile, []
         for put in overtaking:
             super().transact([put])
@@ -53,7 +81,7 @@ def test_the_watermark_of_retired_writes_never_goes_back() -> None:
     A list older than those counted as current then: a cancelled order came back and was cancelled for a 404, and an
     order that the list did not show yet was placed a second time.
     """
-    store = _Interrupted(VirtualClock(0))
+    store = _Interrupted()
     journal, lease = Journal(store, ACCOUNT), _held(store)
     journal.open(_entry("1", 5_000), lease)
     item = {"pk": f"WATERMARK#{ACCOUNT}", "sk": "orders", "retired_through_ms": 9_000}
@@ -64,3 +92,29 @@ def test_the_watermark_of_retired_writes_never_goes_back() -> None:
     journal.retire(journal.live())
     assert journal.retired_through_ms() == 9_000
     assert store.get(Key(Table.CONTROL, f"INTENT#{ACCOUNT}", "1")) is None
+
+
+def test_a_quote_that_expired_by_our_clock_alone_gets_no_second_one_beside_it(made: World) -> None:
+    """A writer whose clock ran 800 ms ahead took quotes for expired that still rested, and placed them again.
+
+    For that long twice the size was for sale.
+    """
+    made.tick()
+    resting = made.resting()
+    expires_at_ms = min(order.expires_at_ms for order in made.books.open_orders)
+    made.clock.set_ms(expires_at_ms - 400)
+    clock = _Ahead(made.clock, 800)
+    ports = assemble(
+        made.account,
+        stage=STAGE,
+        store=made.store,
+        parameters=made.parameters,
+        secrets=made.secrets,
+        clock=clock,
+        telemetry=made.telemetry,
+        writer="ahead",
+        jitter=lambda: 0,
+    )
+    report = execute(made.account, ports, clock)
+    assert (report.ended, report.execution.placed) == ("", 0)
+    assert made.resting() == resting

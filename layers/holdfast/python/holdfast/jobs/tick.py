@@ -34,6 +34,8 @@ from holdfast.telemetry.port import Level
 JOB = "execute"
 # Quotes whose expiry is nearer than this many intervals are renewed.
 RENEW_INTERVALS = 2
+# How far the venue's clock may be behind ours, and its sweep of expired orders behind its clock.
+EXPIRY_SLACK_MS = 2_000
 
 
 @dataclass(slots=True)
@@ -198,9 +200,10 @@ class Tick:
         drawn = plan(
             [self._as_planned(order, view, now_ms) for order in view.open_orders],
             targets,
-            now_ms=now_ms,
+            # The venue's clock ends an order: by ours it counts a little longer, else its successor may meet it.
+            now_ms=now_ms - EXPIRY_SLACK_MS,
             capabilities=self.ports.venue.capabilities,
-            policy=PlanPolicy(renew_before_ms=RENEW_INTERVALS * interval_ms),
+            policy=PlanPolicy(renew_before_ms=RENEW_INTERVALS * interval_ms + EXPIRY_SLACK_MS),
             positions={market: position.size for market, position in positions.items() if position.size},
             frozen=view.frozen,
             paused={market for market, pause in pauses.items() if pause.is_active(now_ms)},
