@@ -98,6 +98,16 @@ def test_expiry_only_amend_keeps_the_listed_size() -> None:
     assert (found.remaining, found.filled, found.expires_at_ms) == (60, 40, 9)
 
 
+def test_decrease_newer_than_the_list_does_not_count_the_fills_before_it_twice() -> None:
+    """A list from before the fills, fills read later: the order would count as over and be placed a second time."""
+    decrease = entry(Operation.DECREASE, Changed("o1", "c-o1", 30, ACKNOWLEDGED))
+    (found,) = merged([order(remaining=100)], [decrease], BEFORE, {"o1": 60}).open_orders
+    assert (found.remaining, found.filled) == (30, 60)
+    (later,) = merged([order(remaining=100)], [decrease], BEFORE, {"o1": 80}).open_orders
+    assert later.remaining == 20, "no more than the order was ever worth"
+    assert merged([order(remaining=100)], [decrease], BEFORE, {"o1": 100}).open_orders == ()
+
+
 def test_unknown_place_freezes_its_side_and_opens_nothing() -> None:
     for outcome in (None, Unknown("time-out")):
         place = entry(Operation.PLACE, outcome, order_id="", price=4_000, size=100)

@@ -63,7 +63,7 @@ def reconcile(
             continue
         for item in entry.items:
             if item.is_unknown or not shown:
-                _overlay(entry, item, open_orders, frozen, doubtful)
+                _overlay(entry, item, open_orders, filled, frozen, doubtful)
     live = _less_fills(open_orders, filled)
     return Reconciled(live, frozenset(frozen), frozenset(doubtful & open_orders.keys()), tuple(retired))
 
@@ -72,6 +72,7 @@ def _overlay(
     entry: JournalEntry,
     item: WriteItem,
     open_orders: dict[str, OpenOrder],
+    filled: Mapping[str, int],
     frozen: set[tuple[str, Side]],
     doubtful: set[str],
 ) -> None:
@@ -87,7 +88,7 @@ def _overlay(
         case Canceled():
             open_orders.pop(item.order_id, None)
         case Changed():
-            _change(item, item.outcome, open_orders)
+            _change(item, item.outcome, open_orders, filled)
         case Refused(reason=Refusal.NOT_FOUND) if entry.operation is Operation.CANCEL:
             doubtful.add(item.order_id)
             frozen.add((item.market, item.side))
@@ -112,14 +113,21 @@ def _placed_order(entry: JournalEntry, item: WriteItem, placed: Placed) -> OpenO
     )
 
 
-def _change(item: WriteItem, changed: Changed, open_orders: dict[str, OpenOrder]) -> None:
+def _change(
+    item: WriteItem, changed: Changed, open_orders: dict[str, OpenOrder], filled_by_id: Mapping[str, int]
+) -> None:
     known = open_orders.pop(item.order_id, None) or open_orders.get(changed.order_id)
     if known is None:
         return
     remaining, filled = known.remaining, known.filled
-    if changed.remaining is not None:
-        # `size` is the total fillable, so the rest had filled when the venue answered.
+    if changed.remaining is not None and item.size:
+        # An amend: `size` is the total fillable, so the rest had filled when the venue answered.
         remaining, filled = changed.remaining, max(item.size - changed.remaining, known.filled)
+    elif changed.remaining is not None:
+        # A decrease does not say what had filled by then. Every fill known now counts as before it: too much may
+        # count as resting until a list shows it, never too little, or the order would be placed a second time.
+        filled = max(filled_by_id.get(known.order_id, 0), known.filled)
+        remaining = min(changed.remaining, known.remaining - (filled - known.filled))
     open_orders[changed.order_id] = structs.replace(
         known,
         order_id=changed.order_id,
