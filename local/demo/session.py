@@ -14,8 +14,8 @@ from local.venues.kalshi.records import EndReason
 INTERVAL_MS = INTERVAL_SECONDS * 1000
 FIRST_TICK_MS = 1_000
 # Ticks after the end of the tape, or after Ctrl-C, in which the last fills and settlements are booked: settlements
-# are read once a minute, and a write in doubt is resolved after some ten seconds.
-MOST_CLOSING_TICKS = 20
+# are read once a minute, also when the read before failed, and a write in doubt is resolved after some ten seconds.
+MOST_CLOSING_TICKS = 60
 _LONGEST_NAP_MS = 100
 
 
