@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from holdfast.venues.kalshi.transport import HttpAnswer, NoAnswerError
+from holdfast.venues.transport import HttpAnswer, NoAnswerError
 from local.simulation.hazards import Hazards, Network
 from local.simulation.process import Process
 from local.simulation.scheduler import Scheduler

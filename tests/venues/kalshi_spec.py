@@ -16,7 +16,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from holdfast.venues.kalshi.hosts import API_PREFIX
-from holdfast.venues.kalshi.transport import HttpAnswer, Transport
+from holdfast.venues.transport import HttpAnswer, Transport
 from tests.shared import SHARED, shared_path
 
 SPEC = "specs/kalshi-openapi-3.28.0-merged-from-docs-2026-08-22.yaml"

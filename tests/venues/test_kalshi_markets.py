@@ -10,7 +10,7 @@ from holdfast.core.errors import (
     VenueUnavailableError,
 )
 from holdfast.core.market import MarketStatus, PriceBand, Side
-from holdfast.venues.port import VenueStatus
+from holdfast.venues.port import VenueMode, VenueStatus
 from tests.venues.kalshi_rows import market_row
 from tests.venues.kalshi_scripted import (
     NOW_MS,
@@ -122,5 +122,7 @@ def test_the_exchange_says_that_it_is_paused_also_with_503(server: ScriptedServe
     )
     venue = venue_at(server.url)
     assert venue.status() == VenueStatus(active=True, trading=True)
-    assert venue.status() == VenueStatus(active=False, trading=False, resumes_at_ms=1_794_997_800_000)
+    assert venue.status() == VenueStatus(
+        active=False, trading=False, resumes_at_ms=1_794_997_800_000, mode=VenueMode.DISABLED
+    )
     assert venue.status() == VenueStatus(active=True, trading=True, paused_shards=(0,))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from holdfast.venues.kalshi.transport import HttpAnswer, NoAnswerError
+from holdfast.venues.transport import HttpAnswer, NoAnswerError
 from local.venues.faults import ConnectionDropped
 from local.venues.http import Request
 from local.venues.kalshi.exchange import KalshiExchange

@@ -52,7 +52,7 @@ def open_venue(account: Account, secrets: Secrets, clock: Clock, meter: Meter) -
         from holdfast.venues.kalshi.adapter import KalshiVenue
         from holdfast.venues.kalshi.auth import Signer
         from holdfast.venues.kalshi.hosts import Environment, KalshiSettings
-        from holdfast.venues.kalshi.transport import RequestsTransport
+        from holdfast.venues.transport import RequestsTransport
 
         credentials = secrets.read(account.secret_name)
         # A local account's base_url replaces the host, so that its environment names none.

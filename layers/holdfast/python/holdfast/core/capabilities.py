@@ -24,6 +24,13 @@ class Replace(StrEnum):
     NONE = "none"
 
 
+class Identity(StrEnum):
+    """What names an order before the venue has answered: an id of ours that goes along, or a hash of the order."""
+
+    CLIENT_ID = "client_id"
+    HASH = "hash"
+
+
 class Bucket(Struct, frozen=True):
     """A token bucket: `refill` tokens a second up to `capacity`."""
 
@@ -52,7 +59,9 @@ class Capabilities(Struct, frozen=True):
 
     `batch_create` and `batch_cancel` are the most items in one call (1: no batches); what fits the write bucket
     bounds them further. `states_as_of`: the venue says as of when its reads of user data are; `as_of_slack_ms` is
-    taken off that time because it is approximate. `read_lag_ms` serves where the venue states none.
+    taken off that time because it is approximate. `read_lag_ms` serves where the venue states none. `identity` HASH:
+    the venue keeps no id of ours, so orders are attributed by the order id that `Venue.prepare` fills in.
+    `shortest_expiry_ms`: how far ahead an order's expiry must be at least when it is prepared; 0 means any.
     """
 
     scale: Scale
@@ -73,3 +82,5 @@ class Capabilities(Struct, frozen=True):
     read_lag_ms: int
     reduce_only_immediate: bool
     books_per_call: int
+    identity: Identity = Identity.CLIENT_ID
+    shortest_expiry_ms: int = 0

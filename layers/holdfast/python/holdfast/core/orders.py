@@ -106,11 +106,17 @@ class OpenOrder(Struct, frozen=True, gc=False):
 
 
 class Placement(Struct, frozen=True):
-    """One order to send, with its identity."""
+    """One order to send, with its identity.
+
+    `order_id` and `body` are filled in by `Venue.prepare` where the order's hash is its id: the id that it will have,
+    and the exact text that is sent, however often.
+    """
 
     target: TargetOrder
     client_order_id: str
     shard: int = 0
+    order_id: str = ""
+    body: str = ""
 
 
 class Cancellation(Struct, frozen=True):
@@ -148,7 +154,11 @@ class Reduction(Struct, frozen=True):
 
 
 class Fill(Struct, frozen=True):
-    """One execution as the venue reports it. `fee` and price x size are money units; `at_ms` the venue's time."""
+    """One execution as the venue reports it. `fee` and price x size are money units; `at_ms` the venue's time.
+
+    `final` False: the venue may still void it, so it is read again until it is final. `void`: it never happened after
+    all; what was booked of it is reversed.
+    """
 
     fill_id: str
     order_id: str
@@ -159,6 +169,8 @@ class Fill(Struct, frozen=True):
     fee: int
     is_taker: bool
     at_ms: int
+    final: bool = True
+    void: bool = False
 
 
 class Settlement(Struct, frozen=True):

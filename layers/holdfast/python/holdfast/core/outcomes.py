@@ -36,11 +36,15 @@ class Placed(Struct, frozen=True, tag="placed"):
 
 
 class Canceled(Struct, frozen=True, tag="canceled"):
-    """The order is over. `reduced_by` is what was still resting: filled = size - reduced_by."""
+    """The order is over. `reduced_by` is what was still resting: filled = size - reduced_by.
+
+    `says_fills` False: the venue did not say how much was still resting; `reduced_by` is 0 and means nothing then.
+    """
 
     order_id: str
     reduced_by: int
     at_ms: int
+    says_fills: bool = True
 
 
 class Changed(Struct, frozen=True, tag="changed"):

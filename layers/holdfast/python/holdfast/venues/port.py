@@ -65,13 +65,29 @@ class VenuePosition(Struct, frozen=True):
     realized_pnl: int
 
 
+class VenueMode(StrEnum):
+    """What the venue lets through now, from everything to nothing."""
+
+    TRADING = "trading"
+    POST_ONLY = "post_only"
+    CANCEL_ONLY = "cancel_only"
+    RESTARTING = "restarting"
+    DISABLED = "disabled"
+
+
 class VenueStatus(Struct, frozen=True):
-    """Whether the venue trades now. `paused_shards` are those where trading is paused."""
+    """Whether the venue trades now. `paused_shards` are those where trading is paused.
+
+    `active`: it can be reached and takes cancels. `trading`: it takes orders, in mode post_only none that takes
+    liquidity. `resumes_at_ms` is when it said that this ends, `venue_time_ms` its own clock; 0 where it did not say.
+    """
 
     active: bool
     trading: bool
     paused_shards: tuple[int, ...] = ()
     resumes_at_ms: int = 0
+    mode: VenueMode = VenueMode.TRADING
+    venue_time_ms: int = 0
 
 
 class Meter(Protocol):
@@ -145,6 +161,15 @@ class Venue(Protocol):
 
     def balance(self) -> Balance:
         """Money that can be spent."""
+        ...
+
+    def prepare(self, batch: Sequence[Placement]) -> list[Placement]:
+        """The placements with order id and body filled in where the order's hash is its id, else unchanged.
+
+        What is prepared is journaled before it is sent, and `place` sends its body byte for byte, so that sending it
+        again is the same write. A placement that can't be an order stays without a body: `place` refuses it and says
+        why. May read the markets' rules, so it raises a VenueError like any read.
+        """
         ...
 
     def place(self, batch: Sequence[Placement], deadline_ms: int) -> list[PlaceOutcome]:

@@ -3,7 +3,7 @@
 from holdfast.venues.kalshi.adapter import KalshiVenue
 from holdfast.venues.kalshi.auth import Signer
 from holdfast.venues.kalshi.hosts import Environment, KalshiSettings
-from holdfast.venues.kalshi.transport import HttpAnswer, NoAnswerError, RequestsTransport, Transport
+from holdfast.venues.transport import HttpAnswer, NoAnswerError, RequestsTransport, Transport
 
 __all__ = [
     "Environment",

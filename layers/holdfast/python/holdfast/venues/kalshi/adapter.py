@@ -16,9 +16,9 @@ from holdfast.venues.kalshi.client import KalshiClient
 from holdfast.venues.kalshi.hosts import KalshiSettings, api_origin
 from holdfast.venues.kalshi.limits import read_capabilities
 from holdfast.venues.kalshi.market_reads import MarketReads
-from holdfast.venues.kalshi.transport import Transport
 from holdfast.venues.kalshi.writes import OrderWrites
 from holdfast.venues.port import Balance, Meter, OpenOrders, OrderRead, VenuePosition, VenueStatus
+from holdfast.venues.transport import Transport
 
 
 class KalshiVenue:
@@ -95,6 +95,10 @@ class KalshiVenue:
     def balance(self) -> Balance:
         """See the port."""
         return self._account.balance()
+
+    def prepare(self, batch: Sequence[Placement]) -> list[Placement]:
+        """Unchanged: the client order id goes along with every order and names it."""
+        return list(batch)
 
     def place(self, batch: Sequence[Placement], deadline_ms: int) -> list[PlaceOutcome]:
         """See the port."""

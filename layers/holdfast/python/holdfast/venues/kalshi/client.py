@@ -11,8 +11,8 @@ from holdfast.core.errors import VenueUnavailableError
 from holdfast.venues.kalshi.auth import Signer
 from holdfast.venues.kalshi.errors import read_failure
 from holdfast.venues.kalshi.hosts import API_PREFIX
-from holdfast.venues.kalshi.transport import HttpAnswer, NoAnswerError, Transport
 from holdfast.venues.port import Meter
+from holdfast.venues.transport import HttpAnswer, NoAnswerError, Transport
 
 DEFAULT_COST = 10  # tokens a request, until the venue has said (facts kalshi section 8)
 READ_TIMEOUT_MS = 5_000

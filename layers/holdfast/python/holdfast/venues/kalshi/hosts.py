@@ -1,12 +1,11 @@
 """Which Kalshi account is meant and where its API is (facts kalshi section 2)."""
 
 from enum import StrEnum
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from holdfast.core.errors import InvalidInputError
+from holdfast.venues.origin import checked_origin
 
 API_PREFIX = "/trade-api/v2"
 HIGHEST_SUBACCOUNT = 63
@@ -48,22 +47,4 @@ def api_origin(settings: KalshiSettings) -> str:
     """Scheme, host and port of the account's API, without a path. Raises InvalidInputError on a bad base_url."""
     if not settings.base_url:
         return _HOSTS[settings.environment]
-    parts = urlsplit(settings.base_url)
-    allowed = f"https://host, or http://loopback, with the path {API_PREFIX} or none"
-    path_known = parts.path.rstrip("/") in ("", API_PREFIX)
-    if "@" in settings.base_url:
-        raise InvalidInputError("base_url", "(hidden)", f"{allowed}, without a user")
-    if not parts.hostname or parts.query or parts.fragment or not path_known:
-        raise InvalidInputError("base_url", settings.base_url, allowed)
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
-        raise InvalidInputError("base_url", settings.base_url, allowed)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return checked_origin(settings.base_url, API_PREFIX)

@@ -16,7 +16,7 @@ from holdfast.venues.kalshi.limits import BOOKS_PER_CALL
 from holdfast.venues.kalshi.pages import rows
 from holdfast.venues.kalshi.wire import SCALE, book_levels, decode, price_units, time_ms
 from holdfast.venues.kalshi.wire_reads import BooksAnswer, BookSides, MarketPage, MarketRow, ShardStatus, StatusAnswer
-from holdfast.venues.port import VenueStatus
+from holdfast.venues.port import VenueMode, VenueStatus
 
 TICKERS_PER_CALL = 100  # keeps the address below the usual 8 kB
 _MIN_SIZE = SCALE.size("0.01")  # fractional contracts everywhere (facts kalshi section 9)
@@ -53,9 +53,11 @@ class MarketReads:
         status = decode(_STATUS, answer.body, api.STATUS.name)
         shards = status.exchange_index_statuses or []
         parts: Sequence[ShardStatus | StatusAnswer] = shards or [status]
+        trading = any(_trades(part) for part in parts)
         return VenueStatus(
             active=any(part.exchange_active for part in parts),
-            trading=any(_trades(part) for part in parts),
+            trading=trading,
+            mode=VenueMode.TRADING if trading else VenueMode.DISABLED,
             paused_shards=tuple(shard.exchange_index for shard in shards if not _trades(shard)),
             resumes_at_ms=time_ms(status.exchange_estimated_resume_time, "exchange_estimated_resume_time"),
         )

@@ -29,7 +29,6 @@ from holdfast.venues.kalshi import client as api
 from holdfast.venues.kalshi.client import Endpoint, KalshiClient
 from holdfast.venues.kalshi.errors import item_failure, write_failure
 from holdfast.venues.kalshi.pairing import pair_canceled, pair_created
-from holdfast.venues.kalshi.transport import NoAnswerError
 from holdfast.venues.kalshi.wire import SCALE, decode, size_units
 from holdfast.venues.kalshi.wire_writes import (
     Amended,
@@ -44,6 +43,7 @@ from holdfast.venues.kalshi.wire_writes import (
     CreateOrders,
     DecreaseOrder,
 )
+from holdfast.venues.transport import NoAnswerError
 
 _SIDES = {Side.BUY: "bid", Side.SELL: "ask"}
 _TIMES_IN_FORCE = {

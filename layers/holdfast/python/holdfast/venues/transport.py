@@ -1,4 +1,4 @@
-"""How bytes reach Kalshi: a port, and its adapter on requests. No retries, no redirects, TLS always verified."""
+"""How bytes reach a venue: a port, and its adapter on requests. No retries, no redirects, TLS always verified."""
 
 from collections.abc import Mapping
 from ssl import SSLCertVerificationError
