@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import batching
-from holdfast.core.blocked import blocked_places
+from holdfast.core.blocked import blocked_places, remainders
 from holdfast.core.market import Side
 from holdfast.core.orders import Reduction
 from holdfast.core.plan import DropReason
@@ -29,6 +29,13 @@ def test_a_place_waits_for_an_unfinished_reduction_on_its_side_only():
     split = blocked_places([ask(61), bid(40)], [], [reduction])
     assert split.ready == (bid(40),)
     assert [drop.target for drop in split.blocked] == [ask(61)]
+
+
+def test_an_exit_is_cut_by_what_cancelled_orders_of_its_side_had_filled():
+    filled = {("M", Side.SELL): 4, ("N", Side.SELL): 10, ("N", Side.BUY): 3}
+    ready, sold = remainders([ask(41, 10), ask(41, 10, market="N"), ask(41, 10, market="O")], filled)
+    assert ready == (ask(41, 6), ask(41, 10, market="O"))
+    assert [(drop.target.market, drop.target.size) for drop in sold] == [("M", 4), ("N", 10)]
 
 
 @pytest.mark.parametrize("bucket", batching.TIERS, ids=lambda bucket: bucket.name)

@@ -149,3 +149,14 @@ def test_batch_with_one_unknown_item_stays_in_doubt_for_that_item_alone() -> Non
     assert later.frozen == {("N", Side.SELL)}
     assert later.open_orders == (), "a later list knows better than the half of the batch that was answered"
     assert later.retired == ()
+
+
+def test_what_an_answer_says_was_filled_counts_until_the_fills_show_it() -> None:
+    """An exit that filled at once would be sent again while the fills lag."""
+    place = entry(
+        Operation.PLACE, Placed("o1", "c-o1", 60, 0, ACKNOWLEDGED), order_id="", price=4_000, size=60, side=Side.SELL
+    )
+    assert merged([], [place], BEFORE).unbooked == {"M": -60}
+    assert merged([], [place], BEFORE, {"o1": 20}).unbooked == {"M": -40}
+    assert merged([], [place], BEFORE, {"o1": 60}).unbooked == {}
+    assert merged([], [place], AFTER).unbooked == {}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import pytest
+from msgspec import structs
 
 from holdfast.assembly import assemble
 from holdfast.clock import Clock, VirtualClock
@@ -118,3 +119,16 @@ def test_a_quote_that_expired_by_our_clock_alone_gets_no_second_one_beside_it(ma
     report = execute(made.account, ports, clock)
     assert (report.ended, report.execution.placed) == ("", 0)
     assert made.resting() == resting
+
+
+def test_an_entry_that_another_writer_has_sent_again_is_not_forgotten() -> None:
+    """A writer that stood still took an exit for absent; meanwhile another had sent it again, and nobody knew how
+    that ended. Forgotten, its side would have been free for a second exit.
+    """
+    store = MemoryStore(VirtualClock(0))
+    journal, lease = Journal(store, ACCOUNT), _held(store)
+    sent = structs.replace(_entry("1", 5_000), state=EntryState.SENT)
+    journal.open(sent, lease)
+    journal.reopen(structs.replace(sent, version=2), lease)
+    journal.retire([structs.replace(sent, state=EntryState.ACKNOWLEDGED)])
+    assert [entry.version for entry in journal.live()] == [2]

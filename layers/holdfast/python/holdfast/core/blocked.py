@@ -1,7 +1,9 @@
 """Holding back what depends on a call that did not end well."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
+
+from msgspec import structs
 
 from holdfast.core.draft import Dropped, DropReason
 from holdfast.core.market import Side
@@ -53,3 +55,19 @@ def blocked_places(
         else:
             ready.append(target)
     return Split(tuple(ready), tuple(blocked))
+
+
+def remainders(exits: Sequence[TargetOrder], filled: Mapping[tuple[str, Side], int]) -> Split:
+    """Cut exits to what is left to sell: their markets' cancelled orders had filled that much, by market and side."""
+    ready: list[TargetOrder] = []
+    gone: list[Dropped] = []
+    left = dict(filled)
+    for target in exits:
+        key = (target.market, target.side)
+        sold = min(left.get(key, 0), target.size)
+        if sold:
+            left[key] -= sold
+            gone.append(Dropped(structs.replace(target, size=sold), DropReason.OVERSELL))
+        if sold < target.size:
+            ready.append(structs.replace(target, size=target.size - sold))
+    return Split(tuple(ready), tuple(gone))

@@ -63,6 +63,7 @@ class JournalEntry(Struct, frozen=True):
     entry before `resolvable_at_ms`. `acknowledged_at_ms` is when the known outcomes became known, on the venue's clock
     where its answers carry a time.
     `clean_reads` counts reads of orders and fills, later than resolvable_at_ms, that showed no trace of the write.
+    `resent_at_ms`: when items of unknown outcome were last sent again, 0 where they never were.
     """
 
     entry_id: str
@@ -80,6 +81,7 @@ class JournalEntry(Struct, frozen=True):
     acknowledged_at_ms: int = 0
     clean_reads: int = 0
     version: int = 1
+    resent_at_ms: int = 0
 
     def decision_of(self, market: str) -> str:
         """The decision that led to this write's orders in one market."""

@@ -5,6 +5,7 @@ for a 404. One number decides: the list's `horizon_ms`, up to which every effect
 override the list; writes acknowledged earlier are in it and their journal entries can be retired.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, structs
@@ -25,13 +26,15 @@ class Reconciled(Struct, frozen=True):
     `frozen`: market sides on which a write may or may not have taken effect; nothing new may be placed there.
     `doubtful`: orders that the list shows although a cancel may have ended them (its outcome is unknown, or it did
     not find them); they are not cancelled again until a later list still shows them. `retired`: journal entries
-    that are no longer needed.
+    that are no longer needed. `unbooked`: signed size by market that our places' answers say was filled and the
+    fills do not show yet, so no position holds it.
     """
 
     open_orders: tuple[OpenOrder, ...]
     frozen: frozenset[tuple[str, Side]]
     doubtful: frozenset[str]
     retired: tuple[JournalEntry, ...]
+    unbooked: dict[str, int]
 
 
 def horizon_of(as_of_ms: int, requested_at_ms: int, capabilities: Capabilities) -> int:
@@ -56,6 +59,7 @@ def reconcile(
     frozen: set[tuple[str, Side]] = set()
     doubtful: set[str] = set()
     retired: list[JournalEntry] = []
+    unbooked: Counter[str] = Counter()
     for entry in entries:
         shown = entry.acknowledged_at_ms <= horizon_ms
         if shown and entry.state is EntryState.ACKNOWLEDGED:
@@ -64,8 +68,15 @@ def reconcile(
         for item in entry.items:
             if item.is_unknown or not shown:
                 _overlay(entry, item, open_orders, filled, frozen, doubtful)
+                unbooked[item.market] += _unbooked(item, filled)
     live = _less_fills(open_orders, filled)
-    return Reconciled(live, frozenset(frozen), frozenset(doubtful & open_orders.keys()), tuple(retired))
+    return Reconciled(
+        live,
+        frozenset(frozen),
+        frozenset(doubtful & open_orders.keys()),
+        tuple(retired),
+        {market: size for market, size in unbooked.items() if size},
+    )
 
 
 def _overlay(
@@ -95,6 +106,14 @@ def _overlay(
         case Refused(reason=Refusal.DUPLICATE):
             # The order exists under this identity, but its venue id is not known before a later list shows it.
             frozen.add((item.market, item.side))
+
+
+def _unbooked(item: WriteItem, filled: Mapping[str, int]) -> int:
+    """What a place's answer says was filled at once and the fills do not show yet, signed."""
+    if not isinstance(item.outcome, Placed):
+        return 0
+    size = max(item.outcome.filled - filled.get(item.outcome.order_id, 0), 0)
+    return size if item.side is Side.BUY else -size
 
 
 def _placed_order(entry: JournalEntry, item: WriteItem, placed: Placed) -> OpenOrder:

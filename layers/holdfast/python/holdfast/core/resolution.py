@@ -5,12 +5,12 @@ moment. A place that no read shows is presumed absent only after 60 s and two cl
 all, it carries our mark and matches no target, so the next plan cancels it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, structs
 
 from holdfast.core.journal import EntryState, JournalEntry, Operation, WriteItem
-from holdfast.core.orders import OpenOrder
+from holdfast.core.orders import OpenOrder, Purpose, TargetOrder, split_reducing
 from holdfast.core.outcomes import Canceled, Changed, Outcome, Placed, Refusal, Refused
 
 ABSENT_AFTER_MS = 60_000
@@ -40,7 +40,8 @@ def resolve(entry: JournalEntry, evidence: Evidence, now_ms: int) -> JournalEntr
     The result is ACKNOWLEDGED when nothing is unknown any more, else SENT with one more clean read.
     """
     clean = entry.clean_reads + 1
-    may_presume = clean >= CLEAN_READS and now_ms - entry.sent_at_ms >= ABSENT_AFTER_MS
+    sent_at_ms = max(entry.sent_at_ms, entry.resent_at_ms)
+    may_presume = clean >= CLEAN_READS and now_ms - sent_at_ms >= ABSENT_AFTER_MS
     items = tuple(
         structs.replace(item, outcome=outcome, order_id=getattr(outcome, "order_id", "") or item.order_id)
         if item.is_unknown and (outcome := _outcome(entry.operation, item, evidence, may_presume)) is not None
@@ -55,6 +56,28 @@ def resolve(entry: JournalEntry, evidence: Evidence, now_ms: int) -> JournalEntr
         acknowledged_at_ms=evidence.horizon_ms if known else entry.acknowledged_at_ms,
         clean_reads=clean,
         version=entry.version + 1,
+    )
+
+
+def to_resend(entry: JournalEntry, exits: Iterable[TargetOrder], positions: Mapping[str, int]) -> tuple[int, ...]:
+    """Which items of an exit that no read shows may be sent again, byte for byte; call after `resolve`.
+
+    Those whose market is still to be exited today, and that would sell no more than is held (signed sizes by market).
+    The same identity a second time executes or proves the first; what is not wanted any more is left to `resolve`.
+    """
+    if (
+        entry.state is not EntryState.SENT
+        or entry.operation is not Operation.PLACE
+        or entry.purpose is not Purpose.EXIT
+    ):
+        return ()
+    wanted = {(target.market, target.side) for target in exits}
+    return tuple(
+        index
+        for index, item in enumerate(entry.items)
+        if item.is_unknown
+        and (item.market, item.side) in wanted
+        and split_reducing(item.side, item.size, positions.get(item.market, 0)) == (item.size, 0)
     )
 
 

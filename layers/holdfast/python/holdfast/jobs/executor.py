@@ -1,4 +1,4 @@
-"""Carry out a plan in lanes: exits, then quote cancels, renewals and reductions, entries, quote places.
+"""Carry out a plan in lanes: exits (those in doubt first), quote cancels, renewals, reductions, entries, quote places.
 
 Cancels come before places. A place that could meet an order whose cancel is not finally acknowledged is dropped.
 One failed item is logged and left to the next tick; when tokens run out, or the venue answers 429, everything but
@@ -6,15 +6,15 @@ exits is left to later ticks.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from typing import TypeVar
 
-from holdfast.core.blocked import blocked_places
+from holdfast.core.blocked import blocked_places, remainders
 from holdfast.core.draft import Dropped
 from holdfast.core.errors import BudgetExhaustedError
-from holdfast.core.market import MarketRules
+from holdfast.core.journal import JournalEntry
+from holdfast.core.market import MarketRules, Side
 from holdfast.core.orders import (
     Amendment,
     Cancellation,
@@ -26,57 +26,14 @@ from holdfast.core.orders import (
 )
 from holdfast.core.outcomes import Canceled, Changed, Outcome, Placed, Refusal, Refused, Unknown
 from holdfast.core.plan import Plan
+from holdfast.jobs.execution import Execution
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.writes import Writes
 from holdfast.telemetry.port import Level
 
 Item = TypeVar("Item")
-
-
-@dataclass(slots=True)
-class Execution:
-    """What a plan's writes did. Counts are of orders; `calls` of requests.
-
-    `refusals` holds one refusal per market whose place was refused, for pausing it. `left` operations were not tried.
-    """
-
-    placed: int = 0
-    canceled: int = 0
-    changed: int = 0
-    unknown: int = 0
-    not_found: int = 0
-    refused: Counter[Refusal] = field(default_factory=Counter)
-    refusals: dict[str, Refusal] = field(default_factory=dict)
-    accepted_markets: set[str] = field(default_factory=set)
-    calls: int = 0
-    left: int = 0
-
-    @property
-    def operations(self) -> int:
-        """Operations that were tried."""
-        return self.placed + self.canceled + self.changed + self.failed
-
-    @property
-    def failed(self) -> int:
-        """Operations that did not succeed, unknown ones included."""
-        return self.unknown + self.refused.total()
-
-    def count(self, outcomes: Sequence[Outcome]) -> None:
-        """Add what one request did."""
-        self.calls += 1
-        for outcome in outcomes:
-            match outcome:
-                case Placed():
-                    self.placed += 1
-                case Canceled():
-                    self.canceled += 1
-                case Changed():
-                    self.changed += 1
-                case Unknown():
-                    self.unknown += 1
-                case Refused(reason=reason):
-                    self.refused[reason] += 1
-                    self.not_found += reason is Refusal.NOT_FOUND
+# An exit in doubt, and which of its items to send again.
+Resend = tuple[JournalEntry, tuple[int, ...]]
 
 
 class Executor:
@@ -96,12 +53,24 @@ class Executor:
         self._dry_run = dry_run
         self._account = writes.lease.account
         self._exhausted = False
+        # What cancelled orders had filled when they ended, beyond what the fills showed.
+        self._filled: Counter[tuple[str, Side]] = Counter()
         self.done = Execution()
 
-    def carry_out(self, plan: Plan, decision_id: str) -> Execution:
-        """Run every lane. Raises LeaseLostError when another writer took over; what was sent is in the journal."""
+    def carry_out(self, plan: Plan, decision_id: str, resends: Sequence[Resend] = ()) -> Execution:
+        """Run every lane. Raises LeaseLostError when another writer took over; what was sent is in the journal.
+
+        `resends` are exits in doubt that go out again, byte for byte, where nothing on their market stands in the way.
+        """
+        self._report_dropped(plan.dropped)
         unfinished = self._cancel(plan.exit_cancels, decision_id, exit=True)
-        self._place(blocked_places(plan.exits, unfinished).ready, "exits", decision_id, exit=True)
+        held = {order.market for order in unfinished} | {market for market, _ in self._filled}
+        for resend in resends:
+            self._resend(resend, held)
+        exits, sold = remainders(plan.exits, self._filled)
+        ready, blocked = blocked_places(exits, unfinished)
+        self._report_dropped([*sold, *blocked])
+        self._place(ready, "exits", decision_id, exit=True)
         unfinished += self._cancel(plan.cancels, decision_id)
         self._renew(plan.renewals, decision_id)
         pending = self._reduce(plan.reductions, decision_id)
@@ -113,6 +82,22 @@ class Executor:
             else:
                 self._place(ready, lane, decision_id)
         return self.done
+
+    def _resend(self, resend: Resend, held: Set[str]) -> None:
+        entry, indices = resend
+        indices = tuple(index for index in indices if entry.items[index].market not in held)
+        if not indices:
+            return
+        outcomes = self._try(len(indices), partial(self._writes.resend, entry, indices), True)
+        if outcomes is not None:
+            self._event(
+                "EXIT_RESENT",
+                entry.decision_id,
+                Level.WARNING,
+                entry=entry.entry_id,
+                markets=[entry.items[index].market for index in indices],
+                outcomes=[type(outcome).__name__ for outcome in outcomes],
+            )
 
     def _cancel(self, orders: Sequence[OpenOrder], decision_id: str, *, exit: bool = False) -> list[OpenOrder]:
         """Cancel in batches; returns the orders whose end is not acknowledged."""
@@ -130,9 +115,11 @@ class Executor:
             if outcomes is None:
                 unfinished += batch
                 continue
-            unfinished += [
-                order for order, outcome in zip(batch, outcomes, strict=True) if not isinstance(outcome, Canceled)
-            ]
+            for order, outcome in zip(batch, outcomes, strict=True):
+                if not isinstance(outcome, Canceled):
+                    unfinished.append(order)
+                elif outcome.reduced_by < order.remaining:
+                    self._filled[order.market, order.side] += order.remaining - outcome.reduced_by
             self._event("BATCH_CANCEL", decision_id, orders=len(batch), exit=exit)
             self._report_failures("BATCH_CANCEL_FAILED", batch, outcomes, decision_id)
         self._summary("BATCH_CANCEL_SUMMARY", decision_id, len(orders), self.done.canceled, before)

@@ -9,7 +9,7 @@ from holdfast.clock import Clock
 from holdfast.core.errors import ConditionFailedError
 from holdfast.core.journal import EntryState, JournalEntry, Operation
 from holdfast.core.market import Side
-from holdfast.core.orders import Fill, OpenOrder, Purpose, purpose_of
+from holdfast.core.orders import Fill, OpenOrder, purpose_of
 from holdfast.core.positions import fill_key
 from holdfast.core.reconcile import horizon_of, reconcile
 from holdfast.core.resolution import Evidence, is_resolvable, resolve
@@ -29,13 +29,16 @@ class AccountView(Struct, frozen=True):
     """One account as it is now: its orders at the venue, positions, and where writes are in doubt.
 
     `is_current` False: the list is older than writes that the journal has already forgotten; nothing may be placed
-    on its strength. `booked` counts new fills.
+    on its strength. `unbooked`: signed sizes by market that were filled but are in no position yet. `in_doubt`:
+    journal entries that could be resolved by now, and were not. `booked` counts new fills.
     """
 
     open_orders: tuple[OpenOrder, ...]
     frozen: frozenset[tuple[str, Side]]
     doubtful: frozenset[str]
     positions: dict[str, StoredPosition]
+    unbooked: dict[str, int]
+    in_doubt: tuple[JournalEntry, ...]
     is_current: bool
     booked: int
     unresolved: int
@@ -62,7 +65,7 @@ class Observer:
         journal = self._writes.journal
         entries = journal.live()
         horizon_ms = horizon_of(listed.as_of_ms, listed.requested_at_ms, self._ports.venue.capabilities)
-        entries = self._resolve(entries, listed, horizon_ms)
+        entries, in_doubt = self._resolve(entries, listed, horizon_ms)
         positions = self._ledger.positions()
         booked = self._book(fills, watermark, listed.orders, entries, positions)
         filled: Counter[str] = Counter()
@@ -85,33 +88,45 @@ class Observer:
             fills=booked,
         )
         return AccountView(
-            merged.open_orders, merged.frozen, merged.doubtful, positions, is_current, booked, unresolved
+            open_orders=merged.open_orders,
+            frozen=merged.frozen,
+            doubtful=merged.doubtful,
+            positions=positions,
+            unbooked=merged.unbooked,
+            in_doubt=tuple(in_doubt),
+            is_current=is_current,
+            booked=booked,
+            unresolved=unresolved,
         )
 
-    def _resolve(self, entries: Sequence[JournalEntry], listed: OpenOrders, horizon_ms: int) -> list[JournalEntry]:
-        """Let the venue's lists say what became of writes in doubt, once they can."""
+    def _resolve(
+        self, entries: Sequence[JournalEntry], listed: OpenOrders, horizon_ms: int
+    ) -> tuple[list[JournalEntry], list[JournalEntry]]:
+        """Let the venue's lists say what became of writes in doubt, once they can.
+
+        Returns all entries as they are now, and those that stay in doubt although these lists could have told.
+        """
         now_ms = self._clock.now_ms()
         due = [entry for entry in entries if is_resolvable(entry, horizon_ms, now_ms)]
         if not due:
-            return list(entries)
+            return list(entries), []
         ours = {order.client_order_id: order for order in listed.orders}
         if any(_is_missing(entry, ours) for entry in due):
             recent = self._ports.venue.recent_orders(min(entry.sent_at_ms for entry in due) - OVERLAP_MS)
             ours = {read.order.client_order_id: _as_it_is(read) for read in recent} | ours
         evidence = Evidence(horizon_ms, {order.order_id: order for order in listed.orders}, ours)
         resolved = {entry.entry_id: self._resolve_one(entry, evidence) for entry in due}
-        return [resolved.get(entry.entry_id, entry) for entry in entries]
+        in_doubt = [entry for entry in resolved.values() if entry is not None and entry.state is EntryState.SENT]
+        return [resolved.get(entry.entry_id) or entry for entry in entries], in_doubt
 
-    def _resolve_one(self, entry: JournalEntry, evidence: Evidence) -> JournalEntry:
+    def _resolve_one(self, entry: JournalEntry, evidence: Evidence) -> JournalEntry | None:
+        """The entry with what the evidence shows; None where another writer has it in hand: whoever loses re-reads."""
         resolved = resolve(entry, evidence, self._clock.now_ms())
-        if entry.operation is Operation.PLACE and entry.purpose is Purpose.EXIT and resolved.state is EntryState.SENT:
-            # An exit is wanted until the position is flat; the same bytes again either execute or prove themselves.
-            resolved = self._writes.resend(entry)
-        else:
-            try:
-                self._writes.journal.close(resolved, self._clock.now_ms())
-            except ConditionFailedError:
-                self._event("JOURNAL_TAKEN_OVER", entry=entry.entry_id, decision_id=entry.decision_id)
+        try:
+            self._writes.journal.close(resolved, self._clock.now_ms())
+        except ConditionFailedError:
+            self._event("JOURNAL_TAKEN_OVER", entry=entry.entry_id, decision_id=entry.decision_id)
+            return None
         self._event(
             "OUTCOME_RESOLVED" if resolved.state is EntryState.ACKNOWLEDGED else "OUTCOME_UNKNOWN",
             Level.INFO if resolved.state is EntryState.ACKNOWLEDGED else Level.WARNING,

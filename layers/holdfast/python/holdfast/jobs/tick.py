@@ -18,9 +18,11 @@ from holdfast.core.orders import OpenOrder, TargetOrder
 from holdfast.core.pauses import MarketPause, after_refusal, counts_towards_pause
 from holdfast.core.plan import Plan, PlanPolicy, plan
 from holdfast.core.positions import Position
+from holdfast.core.resolution import to_resend
 from holdfast.core.risk import DayMark, InventoryStop, share_failed
 from holdfast.jobs.deciding import Decider, Decisions
-from holdfast.jobs.executor import Execution, Executor
+from holdfast.jobs.execution import Execution
+from holdfast.jobs.executor import Executor
 from holdfast.jobs.halting import HaltCheck, risk_limits
 from holdfast.jobs.observing import AccountView, Observer
 from holdfast.jobs.ports import Ports
@@ -91,15 +93,17 @@ class Tick:
         one = capabilities.scale.one if capabilities.netting else None
         view = Observer(self.ports, self.writes, self.clock).observe()
         upkeep = Upkeep(self.ports, self.account, self.clock)
-        held = {market for market, stored in view.positions.items() if stored.position.size}
-        upkeep.refresh(switches.config_refresh_ticks, held)
+        open_markets = {market for market, stored in view.positions.items() if stored.position.size}
+        upkeep.refresh(switches.config_refresh_ticks, open_markets)
         upkeep.settle(view.positions, one)
         upkeep.compare(view.positions, quiet=not view.booked and not view.unresolved)
         positions = {market: stored.position for market, stored in view.positions.items()}
         books = self._read_books(positions)
         decided, halted = self._decide(reading, view, positions, books, one)
         targets = () if halted else self._admitted(decided, positions, reading, one)
-        drawn = self._plan(view, positions, (*decided.exits, *targets), switches.execution_interval_seconds * 1000)
+        held = {market: position.size + view.unbooked.get(market, 0) for market, position in positions.items()}
+        drawn = self._plan(view, held, (*decided.exits, *targets), switches.execution_interval_seconds * 1000)
+        resends = [(entry, to_resend(entry, decided.exits, held)) for entry in view.in_doubt]
         self._report_decisions(drawn, decided, positions)
         executor = Executor(
             self.ports,
@@ -109,7 +113,7 @@ class Tick:
             dry_run=switches.dry_run,
         )
         self.report.execution = executor.done
-        executor.carry_out(drawn, self.decision_id)
+        executor.carry_out(drawn, self.decision_id, resends)
         self._record(view, drawn, executor.done, switches.execution_interval_seconds * 1000)
 
     def _read_switches(self) -> SwitchReading:
@@ -192,9 +196,7 @@ class Tick:
             )
         return admission.admitted
 
-    def _plan(
-        self, view: AccountView, positions: dict[str, Position], targets: Sequence[TargetOrder], interval_ms: int
-    ) -> Plan:
+    def _plan(self, view: AccountView, held: dict[str, int], targets: Sequence[TargetOrder], interval_ms: int) -> Plan:
         now_ms = self.clock.now_ms()
         pauses = self.halting.pauses()
         drawn = plan(
@@ -204,7 +206,7 @@ class Tick:
             now_ms=now_ms - EXPIRY_SLACK_MS,
             capabilities=self.ports.venue.capabilities,
             policy=PlanPolicy(renew_before_ms=RENEW_INTERVALS * interval_ms + EXPIRY_SLACK_MS),
-            positions={market: position.size for market, position in positions.items() if position.size},
+            positions=held,
             frozen=view.frozen,
             paused={market for market, pause in pauses.items() if pause.is_active(now_ms)},
         )

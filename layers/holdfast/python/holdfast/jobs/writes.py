@@ -11,7 +11,7 @@ from holdfast.core.capabilities import Costs
 from holdfast.core.errors import ConditionFailedError
 from holdfast.core.journal import JournalEntry, Operation, WriteItem
 from holdfast.core.orders import Amendment, Cancellation, Placement, Purpose, Reduction
-from holdfast.core.outcomes import CancelOutcome, ChangeOutcome, Outcome, PlaceOutcome, Refusal, Refused
+from holdfast.core.outcomes import CancelOutcome, ChangeOutcome, Outcome, PlaceOutcome, Refusal, Refused, Unknown
 from holdfast.jobs.ports import Ports
 from holdfast.state.journal import Journal
 from holdfast.state.leases import Lease, renew
@@ -21,6 +21,8 @@ REQUEST_MS = 10_000
 # How much later than its deadline a write could still take effect at the venue.
 RESOLVE_SLACK_MS = 2_000
 LEASE_MS = 60_000
+
+_NO_ANSWER = Unknown("no answer, and not sent again")
 
 _encoder = msgspec.json.Encoder()
 _placements = msgspec.json.Decoder(list[Placement])
@@ -103,12 +105,14 @@ class Writes:
             lambda deadline_ms: [self._ports.venue.decrease(order, deadline_ms)],
         )
 
-    def resend(self, entry: JournalEntry) -> JournalEntry:
-        """Send an unresolved place again, byte for byte, under its old identity: accepted now, or known to exist.
+    def resend(self, entry: JournalEntry, indices: Sequence[int]) -> list[PlaceOutcome]:
+        """Send these items of an unresolved place again, byte for byte, under their old identities.
 
-        The journal keeps one record of both sends. Returns it with what the second send told.
+        Accepted, or refused because it exists: either proves the item. Another refusal says nothing about the first
+        send, so the item stays unknown. The journal keeps one record of both sends.
         """
-        batch = _placements.decode(entry.body)
+        placements = _placements.decode(entry.body)
+        batch = [placements[index] for index in indices]
         self._ports.throttle.take("write", self._costs.create * len(batch), exit=True)
         self._keep_lease()
         now_ms = self._clock.now_ms()
@@ -117,10 +121,17 @@ class Writes:
             fence=self.lease.fence,
             deadline_ms=now_ms + REQUEST_MS,
             resolvable_at_ms=now_ms + REQUEST_MS + RESOLVE_SLACK_MS,
+            resent_at_ms=now_ms,
+            clean_reads=0,
             version=entry.version + 1,
         )
         self.journal.reopen(again, self.lease)
-        return self._close(again, self._ports.venue.place(batch, again.deadline_ms))
+        outcomes = self._ports.venue.place(batch, again.deadline_ms)
+        told: dict[int, Outcome] = dict(zip(indices, map(_proof, outcomes), strict=True))
+        items = enumerate(entry.items)
+        self._close(again, [told.get(index) or item.outcome or _NO_ANSWER for index, item in items])
+        self._heed(outcomes)
+        return outcomes
 
     @property
     def _costs(self) -> Costs:
@@ -154,10 +165,11 @@ class Writes:
         self.journal.open(entry, self.lease)
         outcomes = call(entry.deadline_ms)
         self._close(entry, outcomes)
+        self._heed(outcomes)
         return outcomes
 
-    def _close(self, entry: JournalEntry, outcomes: Sequence[Outcome]) -> JournalEntry:
-        """Record the outcomes and tell the throttle what they say of the rate."""
+    def _close(self, entry: JournalEntry, outcomes: Sequence[Outcome]) -> None:
+        """Record the outcomes."""
         now_ms = self._clock.now_ms()
         closed = entry.acknowledged(tuple(outcomes), now_ms)
         try:
@@ -165,11 +177,13 @@ class Writes:
         except ConditionFailedError:
             # Another writer took over and resolved it from the venue itself: its word stands, ours agrees.
             self._ports.telemetry.event("JOURNAL_TAKEN_OVER", entry=entry.entry_id, decision_id=entry.decision_id)
+
+    def _heed(self, outcomes: Sequence[Outcome]) -> None:
+        """Tell the throttle what the outcomes say of the rate; no answer says nothing."""
         if any(isinstance(outcome, Refused) and outcome.reason is Refusal.RATE_LIMITED for outcome in outcomes):
             self._ports.throttle.refused("write")
-        else:
+        elif any(_is_answer(outcome) for outcome in outcomes):
             self._ports.throttle.succeeded("write")
-        return closed
 
     def _keep_lease(self) -> None:
         """Renew the lease when less than two requests' time is left on it."""
@@ -188,3 +202,16 @@ def _placement_item(placement: Placement) -> WriteItem:
         expires_at_ms=target.expires_at_ms,
         shard=placement.shard,
     )
+
+
+def _is_answer(outcome: Outcome) -> bool:
+    """Whether the venue itself said this."""
+    silent = isinstance(outcome, Unknown) or (isinstance(outcome, Refused) and outcome.reason is Refusal.NOT_SENT)
+    return not silent
+
+
+def _proof(outcome: PlaceOutcome) -> PlaceOutcome:
+    """What the answer to a second send proves of the item."""
+    if isinstance(outcome, Refused) and outcome.reason is not Refusal.DUPLICATE:
+        return Unknown(f"sent again, and refused: {outcome.reason.value}")
+    return outcome

@@ -82,15 +82,18 @@ class Journal:
         """Forget acknowledged entries that every later list must show.
 
         The latest of their times goes to the watermark in the same transaction: a list older than it can't be used.
-        The watermark never goes back: where another writer moved it further meanwhile, the entries stay for a later
-        tick.
+        The watermark never goes back: where another writer moved it further meanwhile, or changed one of the entries,
+        they stay for a later tick.
         """
         for start in range(0, len(entries), MAX_TRANSACTION - 1):
             chunk = entries[start : start + MAX_TRANSACTION - 1]
             through = max([self.retired_through_ms(), *(entry.acknowledged_at_ms for entry in chunk)])
             item = {"pk": self._watermark.pk, "sk": self._watermark.sk, "retired_through_ms": through}
             mark = Put(Table.CONTROL, item, AbsentOrAtMost("retired_through_ms", through))
-            deletes = [Delete(Key(Table.CONTROL, self._pk, entry.entry_id)) for entry in chunk]
+            deletes = [
+                Delete(Key(Table.CONTROL, self._pk, entry.entry_id), Equals("version", entry.version))
+                for entry in chunk
+            ]
             try:
                 self._store.transact([mark, *deletes])
             except ConditionFailedError:
