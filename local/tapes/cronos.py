@@ -10,7 +10,7 @@ lines stand in the order in which they were received.
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import ROUND_FLOOR, Decimal
 from math import gcd
 from pathlib import Path
 from typing import Literal
@@ -27,6 +27,8 @@ from local.tapes.tape import BookSnapshot, LevelChanges, Tape, TapeEvent, TapeMa
 DESCRIPTION = 'CronosVirus00 Polymarket books (JSON lines {"recv_ts", "slug", "msg": {... "bids", "asks"}})'
 CRYPTO_SHARD = 2
 MAX_STEP_BACK_MS = 10_000
+_MOST = 10**12  # contracts at one price: more is no size but damage
+_SIZES_ALLOWED = f"a decimal number from 0 to {_MOST:,}"
 
 _SLUG = re.compile(r"(?P<coin>[a-z]+)-updown-(?P<minutes>\d{1,3})m-(?P<start>\d{9,11})")
 
@@ -123,10 +125,10 @@ class _Sizes(dict[str, int]):
     def __missing__(self, text: str) -> int:
         try:
             size = int(Decimal(text).scaleb(self._decimals).to_integral_value(ROUND_FLOOR))
-        except (InvalidOperation, ValueError, OverflowError):
-            raise InvalidInputError("size", text, "a decimal number of at least 0") from None
-        if size < 0:
-            raise InvalidInputError("size", text, "a decimal number of at least 0")
+        except (ArithmeticError, ValueError):
+            raise InvalidInputError("size", text, _SIZES_ALLOWED) from None
+        if not 0 <= size <= _MOST * 10**self._decimals:
+            raise InvalidInputError("size", text, _SIZES_ALLOWED)
         self[text] = size
         return size
 

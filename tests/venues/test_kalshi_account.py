@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from holdfast.core.errors import VenueUnavailableError
 from holdfast.core.market import Side
 from holdfast.core.orders import Purpose, client_order_id
 from holdfast.venues.port import Balance, OrderStatus, VenuePosition
@@ -123,6 +124,13 @@ def test_fills_are_exact_and_oldest_first(server: ScriptedServer):
 def test_a_fee_finer_than_our_money_is_rounded_up(server: ScriptedServer):
     server.script(Reply(body={"fills": [fill_row("f", fee_cost="0.01750001")], "cursor": ""}))
     assert venue_at(server.url).fills(NOW_MS)[0].fee == 17_501
+
+
+@pytest.mark.parametrize("fee", ["NaN", "-Infinity", "1e999999", "", "0,02"])
+def test_a_fee_that_is_no_amount_is_an_error_of_the_read(server: ScriptedServer, fee: str):
+    server.script(Reply(body={"fills": [fill_row("f", fee_cost=fee)], "cursor": ""}))
+    with pytest.raises(VenueUnavailableError, match="fee_cost"):
+        venue_at(server.url).fills(NOW_MS)
 
 
 def test_a_settlement_does_not_count_the_fees_of_its_fills_again(server: ScriptedServer):

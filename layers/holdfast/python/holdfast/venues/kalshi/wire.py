@@ -6,7 +6,7 @@ name; there are no plausible defaults.
 """
 
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperation, Overflow
 from functools import lru_cache
 from typing import TypeVar
 
@@ -25,6 +25,8 @@ AUTO_SHARD = -1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _REMEMBERED_NUMBERS = 1 << 15
+# No amount of dollars has more digits than this.
+_BOUNDED = Context(prec=60, Emin=-60, Emax=60, traps=[InvalidOperation, Overflow])
 
 T = TypeVar("T")
 
@@ -105,6 +107,6 @@ def _size(text: str) -> int:
 
 def _money(text: str, field: str, rounding: str) -> int:
     try:
-        return int(Decimal(text).scaleb(SCALE.money_decimals).to_integral_value(rounding))
-    except (InvalidOperation, ValueError, OverflowError):
+        return int(Decimal(text).scaleb(SCALE.money_decimals, _BOUNDED).to_integral_value(rounding))
+    except (ArithmeticError, ValueError):
         raise VenueUnavailableError(f"{field}: {text!r} is not an amount of dollars") from None
