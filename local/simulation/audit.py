@@ -1,6 +1,7 @@
 """Invariants of design section 1 that must hold once a run has healed, against the exchange's own books."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from holdfast.core.market import Side
 from holdfast.core.orders import Purpose, purpose_of
@@ -10,7 +11,7 @@ from holdfast.state.ledger import Ledger
 from holdfast.state.port import Store
 from local.simulation.watch import Watch
 from local.venues.kalshi.audit import Books
-from local.venues.kalshi.records import FillRow, MissCause, Order
+from local.venues.kalshi.records import FillRow, Miss, MissCause, Order
 from local.venues.kalshi.wire import ONE
 
 
@@ -49,6 +50,15 @@ class Audit:
             if self._purpose(fill) is Purpose.EXIT and (abs(after) > abs(before) or before * after < 0):
                 self._watch.report("never-oversell", f"an exit took {fill.ticker} from {before} to {after}")
 
+    def check_limits(self, most: int) -> None:
+        """Quotes never take a position further than their limit, in size units."""
+        position: Counter[str] = Counter()
+        for fill in self._books.fills:
+            if self._purpose(fill) is not None:
+                position[fill.ticker] += _signed(fill)
+                if abs(position[fill.ticker]) > most:
+                    self._watch.report("position limit", f"{fill.ticker} held {position[fill.ticker]} at {fill.at_ms}")
+
     def check_resting(self, expected: dict[tuple[str, Side], list[tuple[int, int]]], silent: set[str]) -> None:
         """When all has healed, what rests is what the strategy wants: `expected` prices and sizes by market side.
 
@@ -76,13 +86,12 @@ class Audit:
             if purpose_of(self._order_of[order_id].client_order_id, self._account) is not None:
                 self._watch.report("foreign-orders-are-not-ours", f"{order_id} bears our mark")
 
-    def check_misses(self, misses: list[tuple[str, str, MissCause]]) -> None:
-        """read-your-writes: no 404 for an order whose end we had acknowledged; absent shards are 404s of our making."""
-        for operation, order_id, cause in misses:
-            if order_id in self._watch.foreign_orders:
-                continue
-            if cause in (MissCause.WRONG_SHARD, MissCause.WRONG_SUBACCOUNT, MissCause.NEVER_EXISTED):
-                self._watch.report("absent-is-not-gone", f"{operation} of {order_id} missed: {cause}")
+    def check_misses(self, misses: Sequence[Miss]) -> None:
+        """absent-is-not-gone: every 404 is for an order that is over, none for one that was sought in a wrong place."""
+        for miss in misses:
+            ours = miss.order_id not in self._watch.foreign_orders
+            if ours and miss.cause in (MissCause.WRONG_SHARD, MissCause.WRONG_SUBACCOUNT, MissCause.NEVER_EXISTED):
+                self._watch.report("absent-is-not-gone", f"{miss.operation} of {miss.order_id} missed: {miss.cause}")
 
     def _check_fills(self, lines: list[LedgerLine]) -> None:
         fills = {f"{fill.fill_id}#{fill.order_id}": fill for fill in self._books.fills}

@@ -9,13 +9,14 @@ from msgspec import Struct
 T = TypeVar("T")
 
 _OUT_OF = 10_000
-LONGEST_PAUSE_MS = 75_000
+LONGEST_PAUSE_MS = 100_000
 
 
 class Network(StrEnum):
     """What happens to one request. "before" and "after" are meant against its effect at the venue.
 
-    `partial_after`: the answer to a batch lacks some of its items.
+    `partial_after`: the answer to a batch lacks some of its items. `twice`: a gateway in between sends the request
+    again and hands back the second answer.
     """
 
     NOT_CONNECTED = "not_connected"
@@ -28,6 +29,7 @@ class Network(StrEnum):
     GARBLED_AFTER = "garbled_after"
     PARTIAL_AFTER = "partial_after"
     RATE_LIMITED = "rate_limited"
+    TWICE = "twice"
     LATE = "late"
     SLOW = "slow"
 

@@ -14,6 +14,7 @@ class Happening(StrEnum):
     NOTHING = "nothing"
     HALT = "halt"
     SETTLEMENT = "settlement"
+    CLOSE = "close"
     SHARD_PAUSE = "shard_pause"
     EXCHANGE_PAUSE = "exchange_pause"
     MARKET_PAUSE = "market_pause"
@@ -53,6 +54,7 @@ class Profile(Struct, frozen=True):
 # Lag, jitter per read, and how far the lag wanders. The as-of time leaves out the jitter, and the list may come from a
 # copy that is older than the as-of time's by the wandering: in all less than the adapter's slack.
 _LAGS = ((0, 0, 0), (300, 300, 500), (0, 2_000, 2_500), (1_000, 900, 3_500), (5_000, 2_000, 2_500), (9_000, 0, 4_500))
+_ENDS = (Happening.SETTLEMENT, Happening.CLOSE)
 _ORDINARY = tuple(kind for kind in Network if kind is not Network.RATE_LIMITED)
 
 
@@ -76,7 +78,7 @@ def profile_of(seed: int) -> Profile:
         jitter_ms=jitter_ms,
         wander_ms=wander_ms,
         # Where the settled size is not ours alone, the job waits longer than a run for late fills.
-        has_stranger=chance.random() < 0.3 and happening is not Happening.SETTLEMENT,
+        has_stranger=chance.random() < 0.3 and happening not in _ENDS,
         flattens=chance.random() < 0.3,
         batched=chance.random() < 0.75,
         levels=chance.choice((1, 1, 2)),

@@ -21,6 +21,20 @@ SLACK_MS = 1_500
 _LATENCY_MS = (3, 80)
 _SLOW_MS = (1_000, 4_000)
 
+_AFTER = frozenset(
+    (
+        *(Network.TIMEOUT_AFTER, Network.RESET_AFTER, Network.ERROR_AFTER, Network.GARBLED_AFTER),
+        *(Network.PARTIAL_AFTER, Network.TWICE),
+    )
+)
+_SILENT = frozenset((Network.TIMEOUT_BEFORE, Network.TIMEOUT_AFTER, Network.LATE))
+_ANSWERS = {
+    Network.ERROR_BEFORE: (503, b'{"error":{"code":"service_unavailable","message":"simulated"}}'),
+    Network.RATE_LIMITED: (429, b'{"error":"too many requests"}'),
+    Network.ERROR_AFTER: (504, b"<html>gateway time-out</html>"),
+    Network.GARBLED_AFTER: (200, b'{"orders":[{"order_'),
+}
+
 Exchange = Callable[[Request], Response]
 
 
@@ -79,31 +93,31 @@ class SimulatedTransport:
     def _struck(self, fault: Network, request: Request, what: str, started_ms: int, timeout_ms: int) -> HttpAnswer:
         self._process.note(what, f"NETWORK {fault}")
         left_ms = max(started_ms + timeout_ms - self._process.now_ms(), 0)
-        match fault:
-            case Network.NOT_CONNECTED:
-                raise NoAnswerError("simulated refusal of the connection", sent=False)
-            case Network.ERROR_BEFORE:
-                return self._refusal(503, b'{"error":{"code":"service_unavailable","message":"simulated"}}')
-            case Network.RATE_LIMITED:
-                return self._refusal(429, b'{"error":"too many requests"}')
-            case Network.LATE:
-                after_ms = self._hazards.between(0, left_ms + SLACK_MS)
-                self._scheduler.spawn("network", lambda: self._deliver_late(request, what), after_ms)
-            case Network.PARTIAL_AFTER:
-                response = self._handle(request, what)
-                self._process.step(what, self._hazards.between(*_LATENCY_MS))
-                return HttpAnswer(response.status, response.headers, self._partly(response.body))
-            case Network.TIMEOUT_AFTER | Network.RESET_AFTER | Network.ERROR_AFTER | Network.GARBLED_AFTER:
-                self._handle(request, what)
-        if fault in (Network.TIMEOUT_BEFORE, Network.TIMEOUT_AFTER, Network.LATE):
-            self._process.step(what, left_ms)
+        if fault is Network.NOT_CONNECTED:
+            raise NoAnswerError("simulated refusal of the connection", sent=False)
+        if fault is Network.LATE:
+            after_ms = self._hazards.between(0, left_ms + SLACK_MS)
+            self._scheduler.spawn("network", lambda: self._deliver_late(request, what), after_ms)
+        response = self._handle(request, what) if fault in _AFTER else None
+        if fault is Network.TWICE:
+            again = self._handle(request, what)
+            # A gateway that is refused for its pace keeps the answer that it has.
+            response = response if again.status == 429 else again
+        self._process.step(what, left_ms if fault in _SILENT else self._hazards.between(*_LATENCY_MS))
+        if fault in _SILENT:
             raise NoAnswerError("simulated time-out", sent=None)
-        self._process.step(what, self._hazards.between(*_LATENCY_MS))
-        if fault is Network.ERROR_AFTER:
-            return HttpAnswer(504, {}, b"<html>gateway time-out</html>")
-        if fault is Network.GARBLED_AFTER:
-            return HttpAnswer(200, {}, b'{"orders":[{"order_')
-        raise NoAnswerError("simulated broken connection", sent=None)
+        return self._spoilt(fault, response)
+
+    def _spoilt(self, fault: Network, response: Response | None) -> HttpAnswer:
+        """What comes back instead of the venue's answer."""
+        if response is not None and fault is Network.TWICE:
+            return HttpAnswer(response.status, response.headers, response.body)
+        if response is not None and fault is Network.PARTIAL_AFTER:
+            return HttpAnswer(response.status, response.headers, self._partly(response.body))
+        if fault not in _ANSWERS:
+            raise NoAnswerError("simulated broken connection", sent=None)
+        status, body = _ANSWERS[fault]
+        return HttpAnswer(status, {}, body)
 
     def _handle(self, request: Request, what: str) -> Response:
         response = self._exchange(request)
@@ -122,7 +136,3 @@ class SimulatedTransport:
         if not isinstance(told, dict) or set(told) != {"orders"}:
             return body
         return msgspec.json.encode({"orders": self._hazards.some_of(told["orders"])})
-
-    def _refusal(self, status: int, body: bytes) -> HttpAnswer:
-        self._process.step(f"{status}", self._hazards.between(*_LATENCY_MS))
-        return HttpAnswer(status, {}, body)

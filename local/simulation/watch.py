@@ -173,6 +173,19 @@ class Watch:
                 self.report("foreign-orders-are-not-ours", f"{writer} sent {request.method} {request.path}")
         if request.method == "POST" and response.status < 300:
             self._check_resting(writer)
+            self._check_exit(request)
+
+    def _check_exit(self, request: Request) -> None:
+        """An exit must not meet a quote of ours on its side: both could fill, and the position would turn over."""
+        for order in self._exchange.books(self._user).orders:
+            if (
+                order.client_order_id.encode() in request.body
+                and purpose_of(order.client_order_id, self._account) is Purpose.EXIT
+            ):
+                for other in self._exchange.books(self._user).open_orders:
+                    ours = purpose_of(other.client_order_id, self._account) is not None
+                    if ours and (other.ticker, other.side) == (order.ticker, order.side):
+                        self.report("never-oversell", f"{other.order_id} rests beside the exit of {order.ticker}")
 
     def _check_resting(self, writer: str) -> None:
         """With the fence and the journal a side never shows more than its targets, whatever is in doubt."""

@@ -3,20 +3,21 @@
 from random import Random
 
 from holdfast.core.errors import HoldfastError, StoreError
-from holdfast.jobs.execute import TickReport, execute
+from holdfast.jobs.execute import execute
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.throttle import Throttle
-from holdfast.state.accounts import Account
+from holdfast.jobs.tick import TickReport
 from holdfast.state.markets import load_strategy
 from holdfast.state.parameters import Parameters
 from holdfast.state.port import Store
 from holdfast.state.switches import SwitchBoard
 from holdfast.telemetry.port import Level, Unit
-from holdfast.venues.kalshi import KalshiSettings, KalshiVenue, Signer
+from holdfast.venues.kalshi import KalshiVenue, Signer
 from local.simulation.hazards import Hazards
 from local.simulation.process import Crashed, Process, ProcessClock
 from local.simulation.profile import Profile
 from local.simulation.scheduler import Scheduler
+from local.simulation.setting import ACCOUNT, SETTINGS, STAGE
 from local.simulation.store import SimulatedStore
 from local.simulation.trace import Trace
 from local.simulation.transport import SimulatedTransport
@@ -71,38 +72,35 @@ class Surroundings:
 
     def __init__(
         self,
-        account: Account,
+        profile: Profile,
         exchange: KalshiExchange,
         store: Store,
         parameters: Parameters,
-        settings: KalshiSettings,
         signer: Signer,
         scheduler: Scheduler,
         hazards: Hazards,
         chance: Random,
         watch: Watch,
         trace: Trace,
-        profile: Profile,
     ) -> None:
-        self.account, self.exchange, self.store, self.parameters = account, exchange, store, parameters
-        self.settings, self.signer = settings, signer
-        self.scheduler, self.hazards, self.chance, self.watch, self.trace = scheduler, hazards, chance, watch, trace
-        self.profile = profile
+        self.profile, self.exchange, self.store, self.parameters = profile, exchange, store, parameters
+        self.signer, self.scheduler, self.hazards, self.chance = signer, scheduler, hazards, chance
+        self.watch, self.trace = watch, trace
 
     def ports(self, process: Process) -> Ports:
         """The ports of a process that has just started."""
         clock, telemetry = ProcessClock(process), TraceTelemetry(process)
         store = SimulatedStore(self.store, process, self.hazards, self.watch)
-        account = self.account.account_id
+        account = ACCOUNT.account_id
         throttle = Throttle(store, account, clock, telemetry, lambda: self.chance.randrange(1000))
         transport = SimulatedTransport(
             self.exchange.handle, process, self.scheduler, self.hazards, self.watch, freezes=self.profile.freezes
         )
         return Ports(
-            venue=KalshiVenue(self.settings, self.signer, transport, clock, throttle),
+            venue=KalshiVenue(SETTINGS, self.signer, transport, clock, throttle),
             store=store,
             switches=SwitchBoard(
-                SimulatedParameters(self.parameters, process, self.hazards), "sim", account, clock, store
+                SimulatedParameters(self.parameters, process, self.hazards), STAGE, account, clock, store
             ),
             telemetry=telemetry,
             throttle=throttle,
@@ -142,7 +140,7 @@ class Writer:
 
     def _tick(self, process: Process, ports: Ports, scheduled_at_ms: int) -> None:
         try:
-            report = execute(self._around.account, ports, ProcessClock(process), scheduled_at_ms=scheduled_at_ms)
+            report = execute(ACCOUNT, ports, ProcessClock(process), scheduled_at_ms=scheduled_at_ms)
         except HoldfastError as error:
             self._around.watch.report("a tick raises nothing that the next one can repair", repr(error))
             return

@@ -1,0 +1,91 @@
+"""Bugs that cost money, planted on purpose: what the simulation must be able to find."""
+
+from collections.abc import Callable
+
+import pytest
+from msgspec import structs
+
+from holdfast.core import resolution
+from holdfast.core.blocked import Split
+from holdfast.core.journal import EntryState, JournalEntry
+from holdfast.core.outcomes import Refusal, Refused, Unknown
+from holdfast.jobs import executor, observing, tick
+from holdfast.state.journal import Journal
+from holdfast.state.ledger import Ledger
+from holdfast.state.port import Put, Table
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def ignores_the_journal(patch: pytest.MonkeyPatch) -> None:
+    """The venue's list alone says what rests."""
+    real = observing.reconcile
+
+    def blind(listed, entries, **known):
+        return structs.replace(real(listed, (), **known), retired=real(listed, entries, **known).retired)
+
+    patch.setattr(observing, "reconcile", blind)
+
+
+def forgets_at_once(patch: pytest.MonkeyPatch) -> None:
+    """Whatever a list shows counts as up to date when it was asked for."""
+    patch.setattr(observing, "horizon_of", lambda as_of_ms, requested_at_ms, capabilities: requested_at_ms)
+
+
+def opens_without_the_lease(patch: pytest.MonkeyPatch) -> None:
+    """A write is journaled and sent by whoever once held the lease."""
+    patch.setattr(Journal, "open", lambda self, entry, lease: self._store.write(Put(Table.CONTROL, self._item(entry))))
+
+
+def books_without_absent(patch: pytest.MonkeyPatch) -> None:
+    """Ledger lines and positions are written whatever stands there."""
+
+    def careless(self, stored, position, lines):
+        version = stored.version + 1
+        item = {"pk": self._account, "sk": position.market, "version": version, **structs.asdict(position)}
+        writes = [Put(Table.LEDGER, self._line_item(line)) for line in lines]
+        self._store.transact([*writes, Put(Table.POSITIONS, item)])
+        return type(stored)(position, version)
+
+    patch.setattr(Ledger, "book", careless)
+
+
+def resolves_early(patch: pytest.MonkeyPatch) -> None:
+    """What a read does not show is settled at once."""
+    patch.setattr(observing, "is_resolvable", lambda entry, horizon_ms, now_ms: entry.state is EntryState.SENT)
+    patch.setattr(resolution, "ABSENT_AFTER_MS", 0)
+    patch.setattr(resolution, "CLEAN_READS", 1)
+
+
+def takes_unknown_for_refused(patch: pytest.MonkeyPatch) -> None:
+    """A time-out counts as a failure."""
+    real = JournalEntry.acknowledged
+
+    def hasty(self, outcomes, now_ms):
+        settled = tuple(Refused(Refusal.OTHER) if isinstance(one, Unknown) else one for one in outcomes)
+        return real(self, settled, now_ms)
+
+    patch.setattr(JournalEntry, "acknowledged", hasty)
+
+
+def places_after_failed_cancels(patch: pytest.MonkeyPatch) -> None:
+    """A place does not wait for the end of what it replaces."""
+    patch.setattr(executor, "blocked_places", lambda places, *_: Split(tuple(places), ()))
+
+
+def ignores_frozen_sides(patch: pytest.MonkeyPatch) -> None:
+    """Places go on where an outcome is unknown."""
+    real = tick.plan
+    patch.setattr(tick, "plan", lambda *given, **named: real(*given, **{**named, "frozen": frozenset()}))
+
+
+MUTANTS: tuple[Plant, ...] = (
+    ignores_the_journal,
+    forgets_at_once,
+    opens_without_the_lease,
+    books_without_absent,
+    resolves_early,
+    takes_unknown_for_refused,
+    places_after_failed_cancels,
+    ignores_frozen_sides,
+)
