@@ -87,6 +87,26 @@ def test_an_item_that_failed_because_the_venue_broke_is_unknown(server: Scripted
     assert isinstance(b, Placed)
 
 
+@pytest.mark.parametrize("error", [True, {"reason": "new"}, [1], 7])
+def test_an_error_of_no_known_shape_decides_nothing(server: ScriptedServer, error):
+    a, b = placed_batch(server, [{"client_order_id": "a", "error": error}, accepted("b", "o-b")], "ab")
+    assert isinstance(a, Unknown)
+    assert isinstance(b, Placed)
+
+
+def test_a_failed_item_that_counts_contracts_may_have_taken_effect(server: ScriptedServer):
+    failure = failed("a", "invalid_price")
+    items = [failure | {"fill_count": "0.00", "remaining_count": "0.00"}, accepted("b", "o-b")]
+    assert placed_batch(server, items, "ab")[0] == Refused(Refusal.OFF_GRID, "invalid_price", "")
+    for counted in ({"fill_count": "3.00"}, {"remaining_count": "0.50", "order_id": "o-a"}):
+        assert isinstance(placed_batch(server, [failure | counted, accepted("b", "o-b")], "ab")[0], Unknown)
+    canceled = {"order_id": "o-1", "reduced_by": "4.00", "error": {"code": "not_found"}}
+    server.script(Reply(200, {"orders": [canceled, canceled | {"order_id": "o-2", "reduced_by": "0.00"}]}))
+    one, two = venue_at(server.url).cancel([cancellation("o-1"), cancellation("o-2")], DEADLINE)
+    assert isinstance(one, Unknown)
+    assert two == Refused(Refusal.NOT_FOUND, "not_found", "")
+
+
 def test_an_id_that_occurs_twice_contradicts_itself(server: ScriptedServer):
     items = [accepted("a", "o-a"), failed("a", "invalid_price"), accepted("b", "o-b")]
     a, b = placed_batch(server, items, "ab")

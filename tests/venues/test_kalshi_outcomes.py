@@ -183,21 +183,33 @@ def test_a_crossing_order_tells_what_it_filled(server: ScriptedServer):
 
 
 def test_an_answer_about_another_order_is_unknown(server: ScriptedServer):
-    """Seen at the venue until 2026-05-21: a cancel's answer could describe another order."""
-    other = {"order_id": "o-9", "client_order_id": "c-9", "fill_count": "0.00", "remaining_count": "1.00", "ts_ms": 5}
-    server.script(Reply(201, other), Reply(200, {"order_id": "o-9", "reduced_by": "1.00", "ts_ms": 5}))
+    """Seen at the venue until 2026-05-21: the answer to a cancel or an amend could describe another order."""
+    other = {"order_id": "o-9", "client_order_id": "c-9", "remaining_count": "1.00", "ts_ms": 5}
+    nameless = {"order_id": "o-9", "remaining_count": "1.00", "ts_ms": 5}
+    server.script(
+        Reply(201, other | {"fill_count": "0.00"}),
+        Reply(200, {"order_id": "o-9", "reduced_by": "1.00", "ts_ms": 5}),
+        *(Reply(200, answer) for answer in (other, nameless, other, nameless, nameless | AMENDED)),
+    )
     venue = venue_at(server.url)
     assert isinstance(venue.place([placement("c-1")], DEADLINE)[0], Unknown)
     assert isinstance(venue.cancel([cancellation("o-1")], DEADLINE)[0], Unknown)
+    assert isinstance(venue.amend(AMENDMENT, DEADLINE), Unknown)
+    assert isinstance(venue.amend(AMENDMENT, DEADLINE), Unknown)
+    for _ in range(3):  # a decrease keeps the order's id, whatever else the answer says
+        assert isinstance(venue.decrease(REDUCTION, DEADLINE), Unknown)
+
+
+AMENDED = {"client_order_id": AMENDMENT.client_order_id}
 
 
 def test_amend_may_give_the_order_a_new_id_and_need_not_state_what_remains(server: ScriptedServer):
     server.script(
-        Reply(200, {"order_id": "o-2", "client_order_id": "c-2", "remaining_count": "8.00", "ts_ms": 5}),
+        Reply(200, {"order_id": "o-2", "remaining_count": "8.00", "ts_ms": 5} | AMENDED),
         Reply(200, {"order_id": "o-1", "remaining_count": None, "fill_count": None, "ts_ms": 6}),
         Reply(200, {"order_id": "o-1", "remaining_count": "2.50", "ts_ms": 7}),
     )
     venue = venue_at(server.url)
-    assert venue.amend(AMENDMENT, DEADLINE) == Changed("o-2", "c-2", 800, 5)
+    assert venue.amend(AMENDMENT, DEADLINE) == Changed("o-2", "hf-aaaa-q-1", 800, 5)
     assert venue.amend(AMENDMENT, DEADLINE) == Changed("o-1", "hf-aaaa-q-1", None, 6)
     assert venue.decrease(REDUCTION, DEADLINE) == Changed("o-1", "", 250, 7)

@@ -111,9 +111,9 @@ def write_failure(status: int, body: bytes) -> Refused | Unknown:
 
 
 def item_failure(value: Any) -> Refused | Unknown:
-    """What the `error` of one item in a batch means."""
+    """What the `error` of one item in a batch means. One of no known shape decides nothing."""
     error = parse_error(value)
-    if _normal(error.code) in _BROKEN:
+    if not error.parsed or _normal(error.code) in _BROKEN:
         return Unknown(f"the venue failed: {error.code} {error.words}".rstrip())
     return refusal(0, error)
 

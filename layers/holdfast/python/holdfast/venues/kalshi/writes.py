@@ -137,7 +137,7 @@ class OrderWrites:
         body = self._change(api.AMEND, _encode(order), amendment.order_id, deadline_ms)
         if not isinstance(body, bytes):
             return body
-        return _changed(body, api.AMEND, amendment.client_order_id)
+        return _changed(body, api.AMEND, amendment.order_id, amendment.client_order_id)
 
     def decrease(self, reduction: Reduction, deadline_ms: int) -> ChangeOutcome:
         """See the port. The order keeps its id and its place in the queue."""
@@ -149,7 +149,7 @@ class OrderWrites:
         body = self._change(api.DECREASE, _encode(order), reduction.order_id, deadline_ms)
         if not isinstance(body, bytes):
             return body
-        return _changed(body, api.DECREASE, reduction.client_order_id)
+        return _changed(body, api.DECREASE, reduction.order_id, reduction.client_order_id)
 
     def _create(self, item: Placement) -> CreateOrder:
         target = item.target
@@ -197,10 +197,10 @@ def _placed(item: CreatedItem | None, client_id: str) -> PlaceOutcome:
     or one stopped by self-trade prevention."""
     if item is None:
         return Unknown("the answer does not mention this order")
-    if item.error:
-        return item_failure(item.error)
     if item.client_order_id and item.client_order_id != client_id:
         return Unknown(f"the answer names another order: {item.client_order_id}")
+    if item.error:
+        return _failed(item.error, item.fill_count, item.remaining_count)
     if not item.order_id or item.fill_count is None or item.remaining_count is None:
         return Unknown("the answer lacks order_id, fill_count or remaining_count")
     try:
@@ -215,7 +215,7 @@ def _canceled(item: CanceledItem | None, order_id: str) -> CancelOutcome:
     if item is None:
         return Unknown("the answer does not mention this order")
     if item.error:
-        return item_failure(item.error)
+        return _failed(item.error, item.reduced_by)
     if item.order_id != order_id or item.reduced_by is None:
         return Unknown(f"the answer names order {item.order_id} and reduced_by {item.reduced_by}")
     try:
@@ -227,12 +227,24 @@ def _canceled(item: CanceledItem | None, order_id: str) -> CancelOutcome:
     return Canceled(order_id, reduced_by, item.ts_ms or 0)
 
 
-def _changed(body: bytes, endpoint: Endpoint, client_id: str) -> ChangeOutcome:
-    """The order's id may be a new one: whoever tracks the order goes on with the one in the answer."""
+def _failed(error: object, *counts: str | None) -> Refused | Unknown:
+    """What a failed item came to. One that counts contracts all the same may have taken effect."""
+    counted = [count for count in counts if count and count.strip("0.")]
+    if counted:
+        return Unknown(f"an error, and yet {' and '.join(counted)} contracts: {error}")
+    return item_failure(error)
+
+
+def _changed(body: bytes, endpoint: Endpoint, order_id: str, client_id: str) -> ChangeOutcome:
+    """An amend may give the order a new id: whoever tracks the order goes on with the one in the answer. It is ours
+    only if the answer names our client order id, which no request of ours changes."""
     try:
         answer = decode(_AMENDED, body, endpoint.name)
         left = answer.remaining_count
         remaining = None if left is None else size_units(left, "remaining_count")
     except VenueUnavailableError as error:
         return Unknown(str(error))
+    renamed = endpoint is api.AMEND and client_id and answer.client_order_id == client_id
+    if answer.order_id != order_id and not renamed:
+        return Unknown(f"the answer names another order: {answer.order_id} {answer.client_order_id or ''}".rstrip())
     return Changed(answer.order_id, answer.client_order_id or client_id, remaining, answer.ts_ms or 0)
