@@ -46,6 +46,7 @@ class Throttle:
         self._owed: Counter[str] = Counter()
         self._known: dict[str, StoredBucket] = {}
         self._prepaid: Counter[str] = Counter()
+        self._reads_for_exits = False
         self._allowance_ms = 0
         self.waited_ms = 0
         self.calls: Counter[tuple[str, int]] = Counter()
@@ -62,6 +63,7 @@ class Throttle:
         """Start a tick that may wait this long in all for tokens. What an earlier tick prepaid is forfeit."""
         self._allowance_ms = allowance_ms
         self._prepaid.clear()
+        self._reads_for_exits = False
         self.waited_ms = 0
         self.calls.clear()
 
@@ -70,13 +72,17 @@ class Throttle:
         return largest_batch(self._buckets[bucket], 0 if exit else self._reserve(bucket), cost, per_call)
 
     def next_batch(self, bucket: str, cost: int, per_call: int, *, exit: bool = False) -> int:
-        """How many items the next call should have: what is granted without waiting, else the most ever granted."""
+        """How many items the next call should have: what the bucket grants now.
+
+        Where it grants nothing, the most that it ever grants, to be waited for; an exit, which does not wait, goes
+        alone then. A batch beyond what the venue's own bucket holds is refused as a whole.
+        """
         most = self.largest_batch(bucket, cost, per_call, exit=exit)
-        known = self._known.get(bucket)
-        if exit or known is None:
-            return most
-        now = available(known.state, self._buckets[bucket], self._clock.now_ms(), self._reserve(bucket)) // cost
-        return max(min(now, most) or most, 1)
+        now_ms = self._clock.now_ms()
+        stored = self._read(bucket)
+        state = stored.state if stored else full(self._buckets[bucket], now_ms)
+        now = available(state, self._buckets[bucket], now_ms, 0 if exit else self._reserve(bucket)) // cost
+        return max(min(now, most) or (1 if exit else most), 1)
 
     def take(self, bucket: str, tokens: int, *, exit: bool = False) -> None:
         """Take tokens in one conditional write, waiting for a non-exit while the tick's allowance lasts.
@@ -84,7 +90,7 @@ class Throttle:
         Raises BudgetExhaustedError when the wait would be longer; nothing is taken then.
         """
         for _ in range(_MAX_CONFLICTS):
-            stored = self._known.get(bucket) or self._rates.read(bucket)
+            stored = self._read(bucket)
             now_ms = self._clock.now_ms()
             state = stored.state if stored else full(self._buckets[bucket], now_ms)
             grant = take(state, self._buckets[bucket], tokens, now_ms, reserve=self._reserve(bucket), exit=exit)
@@ -96,10 +102,14 @@ class Throttle:
                 return
         raise StoreError(f"rate bucket {bucket} of {self._account} was contended {_MAX_CONFLICTS} times")
 
-    def prepay(self, bucket: str, tokens: int) -> None:
-        """Take the tokens of several reads to come in one conditional write."""
-        self.take(bucket, tokens)
+    def prepay(self, bucket: str, tokens: int, *, exit: bool = False) -> None:
+        """Take the tokens of several reads to come in one conditional write.
+
+        `exit`: like an exit, and so are further reads of this tick.
+        """
+        self.take(bucket, tokens, exit=exit)
         self._prepaid[bucket] += tokens
+        self._reads_for_exits = exit
 
     def spend(self, bucket: str, tokens: int, endpoint: str) -> None:
         """Meter: pay for one read from what is prepaid, else take. Before `configure` it is owed."""
@@ -108,7 +118,7 @@ class Throttle:
         elif self._prepaid[bucket] >= tokens:
             self._prepaid[bucket] -= tokens
         else:
-            self.take(bucket, tokens)
+            self.take(bucket, tokens, exit=self._reads_for_exits)
 
     def record(self, endpoint: str, status: int, duration_us: int) -> None:
         """Meter: count one finished request."""
@@ -158,9 +168,16 @@ class Throttle:
         self.waited_ms += wait_ms
         self._clock.sleep_ms(wait_ms)
 
+    def _read(self, bucket: str) -> StoredBucket | None:
+        """The bucket's state as this writer last saw it; a write that names an old version loses."""
+        stored = self._known.get(bucket) or self._rates.read(bucket)
+        if stored is not None:
+            self._known[bucket] = stored
+        return stored
+
     def _update(self, bucket: str, change: Callable[[BucketState, int], BucketState]) -> BucketState:
         for _ in range(_MAX_CONFLICTS):
-            stored = self._known.get(bucket) or self._rates.read(bucket)
+            stored = self._read(bucket)
             now_ms = self._clock.now_ms()
             state = change(stored.state if stored else full(self._buckets[bucket], now_ms), now_ms)
             if self._store_state(bucket, state, stored):

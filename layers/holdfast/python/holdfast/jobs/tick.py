@@ -13,7 +13,7 @@ from msgspec import structs
 from holdfast.clock import Clock
 from holdfast.core.admission import admit
 from holdfast.core.book import OrderBook, Top
-from holdfast.core.errors import VenueError, VenueRateLimitedError
+from holdfast.core.errors import BudgetExhaustedError, VenueError, VenueRateLimitedError
 from holdfast.core.orders import OpenOrder, TargetOrder
 from holdfast.core.pauses import MarketPause, after_refusal, counts_towards_pause
 from holdfast.core.plan import Plan, PlanPolicy, plan
@@ -30,6 +30,7 @@ from holdfast.jobs.upkeep import Upkeep, is_over
 from holdfast.jobs.writes import Writes
 from holdfast.state.halts import Halting, Halts
 from holdfast.state.leases import Lease
+from holdfast.state.ledger import Ledger
 from holdfast.state.switches import SwitchReading
 from holdfast.telemetry.port import Level
 
@@ -81,6 +82,7 @@ class Tick:
         self.report = report
         self.writes = Writes(ports, lease, clock)
         self._pauses: dict[str, MarketPause] = {}
+        self._exits_only = False
         self.decision_id = f"{self.account}-{lease.fence}"
 
     def run(self) -> None:
@@ -92,6 +94,7 @@ class Tick:
         capabilities = self.ports.venue.capabilities
         one = capabilities.scale.one if capabilities.netting else None
         view = Observer(self.ports, self.writes, self.clock).observe()
+        self.ports.throttle.succeeded("read")
         upkeep = Upkeep(self.ports, self.account, self.clock)
         open_markets = {market for market, stored in view.positions.items() if stored.position.size}
         upkeep.refresh(switches.config_refresh_ticks, open_markets)
@@ -138,7 +141,16 @@ class Tick:
         # Orders, their as-of time, fills, and the books: one conditional write pays for all of them.
         reads = 3 + -(-len(self.ports.cache.configs) // capabilities.books_per_call)
         cost = capabilities.costs.read
-        self.ports.throttle.prepay("read", self.ports.throttle.largest_batch("read", cost, reads) * cost)
+        tokens = self.ports.throttle.largest_batch("read", cost, reads) * cost
+        try:
+            self.ports.throttle.prepay("read", tokens)
+        except BudgetExhaustedError:
+            # An empty bucket or a back-off stops quotes, never exits: whoever holds something must still see it.
+            if not any(stored.position.size for stored in Ledger(self.ports.store, self.account).positions().values()):
+                raise
+            self.ports.throttle.prepay("read", tokens, exit=True)
+            self._exits_only = True
+            self._event("READS_FOR_EXITS_ONLY", Level.WARNING)
 
     def _read_books(self, positions: dict[str, Position]) -> dict[str, OrderBook]:
         """Books of every market that is quoted or held. Unreadable books are missing books: their quotes go."""
@@ -211,8 +223,12 @@ class Tick:
             paused={market for market, pause in pauses.items() if pause.is_active(now_ms)},
         )
         self._pauses = pauses
-        # A list older than what we know shows neither what rests nor what is gone: exits alone are safe on it.
-        return drawn if view.is_current else Plan(exits=drawn.exits, dropped=drawn.dropped)
+        if not view.is_current:
+            # A list older than what we know shows neither what rests nor what is gone: exits alone are safe on it.
+            return Plan(exits=drawn.exits, dropped=drawn.dropped)
+        if self._exits_only:
+            return Plan(exit_cancels=drawn.exit_cancels, exits=drawn.exits, dropped=drawn.dropped)
+        return drawn
 
     def _as_planned(self, order: OpenOrder, view: AccountView, now_ms: int) -> OpenOrder:
         """An order as the plan may see it: one that can't be cancelled now is an obstacle, like a foreign one."""
