@@ -20,7 +20,11 @@ NOW_MS = 1_795_000_000_123
 
 
 class Reply(NamedTuple):
-    """One scripted answer. `how`: "answer", "drop" (no answer), "cut" (half of the body), "hang" (until the end)."""
+    """One scripted answer.
+
+    `how`: "answer", "drop" (no answer), "cut" (half of the body), "hang" (until the end), "leave" (an answer, and then
+    the connection is closed without a word).
+    """
 
     status: int = 200
     body: Any = b""
@@ -38,11 +42,15 @@ class Asked(NamedTuple):
 
 
 class ScriptedServer:
-    """Answers request after request with the scripted replies; `asked` are the requests in order."""
+    """Answers request after request with the scripted replies; `asked` are the requests in order.
+
+    `left` is set once a connection was closed by a "leave".
+    """
 
     def __init__(self) -> None:
         self.replies: list[Reply] = []
         self.asked: list[Asked] = []
+        self.left = threading.Event()
         self._ended = threading.Event()
         owner = self
 
@@ -97,6 +105,10 @@ class ScriptedServer:
             handler.close_connection = True
             return
         handler.wfile.write(body)
+        if reply.how == "leave":
+            handler.close_connection = True
+            handler.connection.shutdown(socket.SHUT_RDWR)
+            self.left.set()
 
 
 @contextmanager

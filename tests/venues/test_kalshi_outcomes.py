@@ -122,6 +122,17 @@ def test_a_certificate_that_cannot_be_verified_stops_the_request_before_it_is_se
     assert received == []
 
 
+def test_a_connection_that_the_server_closed_while_idle_is_not_used_again(server: ScriptedServer):
+    """Else the first write after every pause would be in doubt."""
+    answer = {"order_id": "o-1", "fill_count": "0.00", "remaining_count": "10.50", "ts_ms": 5}
+    server.script(Reply(201, answer, how="leave"), Reply(201, answer))
+    venue = venue_at(server.url)
+    assert isinstance(venue.place([placement()], DEADLINE)[0], Placed)
+    assert server.left.wait(10)
+    assert isinstance(venue.place([placement()], DEADLINE)[0], Placed)
+    assert len(server.asked) == 2
+
+
 POST_ONLY = {"error": {"code": "invalid_order", "message": "invalid order", "details": "post only cross"}}
 REDUCE_ONLY = {"error": {"code": "invalid_order", "details": "reduce_only can only be used with IoC orders"}}
 REFUSALS = [

@@ -45,7 +45,8 @@ class RequestsTransport:
     """HTTP over a pool of kept-alive connections.
 
     Proxies, .netrc and CA bundles named in the environment are not used. A connection that the server closed while
-    it lay idle shows as no answer with `sent` None: the request may have been read.
+    it lay idle is replaced by a new one; where its end arrives only after the request has gone out, that shows as no
+    answer with `sent` None: the request may have been read.
     """
 
     def __init__(self, connect_timeout_ms: int = CONNECT_TIMEOUT_MS) -> None:
