@@ -6,6 +6,7 @@ import typer
 
 from cli.output import say, show
 from cli.stage import DEFAULT_STAGE, Stage, StageOption
+from holdfast.assembly import check_account
 from holdfast.state.accounts import ENVIRONMENTS, VENUES, Account
 
 app = typer.Typer(help="Accounts: where they trade and which secret holds their keys.", no_args_is_help=True)
@@ -46,7 +47,7 @@ def add_account(
     replace: Annotated[bool, typer.Option("--replace", help="Replace an account of this id.")] = False,
     stage: StageOption = DEFAULT_STAGE,
 ) -> None:
-    """Add an account."""
+    """Add an account, after checking that its venue can be opened so."""
     account = Account(
         account_id=account_id,
         venue=venue,
@@ -57,5 +58,6 @@ def add_account(
         subaccount=subaccount,
         region=region,
     )
+    check_account(account)
     Stage(stage).accounts.save(account, replace=replace)
     say(f"account {account_id}: {venue} {environment}, keys in secret {secret}")

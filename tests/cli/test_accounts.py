@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from local.aws.stand_in import LocalAws
 from tests.cli.conftest import Holdfast
 
@@ -35,6 +37,29 @@ def test_plain_http_to_another_machine_is_refused(holdfast: Holdfast) -> None:
     refused = holdfast("accounts add k --venue kalshi --environment demo --secret s --base-url http://example.com")
     assert refused.code == 2
     assert "base_url of account k" in refused.error_line
+    assert holdfast("accounts list").out.count("\n") == 1, "nothing was written"
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ("--subaccount 64", "subaccount"),
+        ("--base-url https://example.com/v3", "base_url"),
+        ("--base-url https://external-api.kalshi.com", "base_url"),
+    ],
+)
+def test_an_account_that_its_venue_could_not_open_is_refused(holdfast: Holdfast, options: str, named: str) -> None:
+    refused = holdfast(f"accounts add k --venue kalshi --environment demo --secret s {options}")
+    assert refused.code == 2
+    assert named in refused.error_line
+    assert holdfast("accounts list").out.count("\n") == 1, "nothing was written"
+
+
+def test_a_key_given_for_the_name_of_its_secret_is_neither_kept_nor_shown(holdfast: Holdfast) -> None:
+    pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n-----END PRIVATE KEY-----\n"
+    refused = holdfast("accounts add k --venue kalshi --environment demo --secret", pem)
+    assert refused.code == 2
+    assert "MC4" not in refused.error_line
     assert holdfast("accounts list").out.count("\n") == 1, "nothing was written"
 
 

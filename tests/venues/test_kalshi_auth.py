@@ -111,6 +111,20 @@ def test_hosts_that_would_send_signed_orders_in_the_clear_or_astray_are_refused(
         api_origin(KalshiSettings("a", Environment.DEMO, base_url))
 
 
+@pytest.mark.parametrize(
+    ("environment", "base_url"),
+    [
+        (Environment.DEMO, "https://external-api.kalshi.com"),
+        (Environment.DEMO, "https://API.elections.kalshi.com./trade-api/v2"),
+        (Environment.PRODUCTION, "https://demo-api.kalshi.co"),
+    ],
+)
+def test_one_environment_never_trades_on_the_hosts_of_the_other(environment, base_url):
+    """An account that says demo and trades real money would be believed."""
+    with pytest.raises(InvalidInputError, match="base_url"):
+        api_origin(KalshiSettings("a", environment, base_url))
+
+
 def test_a_password_in_the_base_url_is_not_repeated_in_the_error():
     with pytest.raises(InvalidInputError) as caught:
         api_origin(KalshiSettings("a", Environment.DEMO, "https://user:secret@external-api.kalshi.com"))

@@ -2,9 +2,10 @@
 
 import secrets as system_random
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from holdfast.clock import Clock
-from holdfast.core.errors import InvalidInputError
+from holdfast.core.errors import InvalidInputError, StoreError
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.throttle import Throttle
 from holdfast.state.accounts import Account, Secrets
@@ -14,6 +15,9 @@ from holdfast.state.port import Store
 from holdfast.state.switches import SwitchBoard
 from holdfast.telemetry.port import Telemetry
 from holdfast.venues.port import Meter, Venue
+
+if TYPE_CHECKING:
+    from holdfast.venues.kalshi.hosts import KalshiSettings
 
 
 def system_jitter() -> int:
@@ -51,13 +55,34 @@ def open_venue(account: Account, secrets: Secrets, clock: Clock, meter: Meter) -
     if account.venue == "kalshi":
         from holdfast.venues.kalshi.adapter import KalshiVenue
         from holdfast.venues.kalshi.auth import Signer
-        from holdfast.venues.kalshi.hosts import Environment, KalshiSettings
         from holdfast.venues.transport import RequestsTransport
 
-        credentials = secrets.read(account.secret_name)
-        # A local account's base_url replaces the host, so that its environment names none.
-        environment = Environment.PRODUCTION if account.environment == "production" else Environment.DEMO
-        settings = KalshiSettings(account.account_id, environment, account.base_url, account.subaccount)
-        signer = Signer(credentials["key_id"], credentials["private_key"])
-        return KalshiVenue(settings, signer, RequestsTransport(), clock, meter)
+        key_id, private_key = _credentials(secrets, account.secret_name, "key_id", "private_key")
+        signer = Signer(key_id, private_key)
+        return KalshiVenue(_kalshi_settings(account), signer, RequestsTransport(), clock, meter)
     raise InvalidInputError(f"venue of account {account.account_id}", account.venue, "kalshi")
+
+
+def check_account(account: Account) -> None:
+    """Raise InvalidInputError where the account's venue could not be opened as its record says; reads no secret."""
+    if account.venue == "kalshi":
+        from holdfast.venues.kalshi.hosts import api_origin
+
+        api_origin(_kalshi_settings(account))
+
+
+def _kalshi_settings(account: Account) -> "KalshiSettings":
+    from holdfast.venues.kalshi.hosts import Environment, KalshiSettings
+
+    # A local account's base_url replaces the host, so that its environment names none.
+    environment = Environment.PRODUCTION if account.environment == "production" else Environment.DEMO
+    return KalshiSettings(account.account_id, environment, account.base_url, account.subaccount)
+
+
+def _credentials(secrets: Secrets, name: str, *fields: str) -> list[str]:
+    """Fields of one secret. Raises StoreError, which names what is missing and holds nothing of the secret."""
+    found = secrets.read(name)
+    missing = [field for field in fields if not found.get(field)]
+    if missing:
+        raise StoreError(f"secret {name} lacks {' and '.join(missing)}")
+    return [found[field] for field in fields]

@@ -22,6 +22,8 @@ from holdfast.state.switch_set import EVERYBODY
 VENUES = ("kalshi", "polymarket", "coinbase")
 ENVIRONMENTS = ("production", "demo", "local")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@:-]{1,512}")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
 _INDEX_PK = "ACCOUNTS"
 _SECRET_FRESH_MS = 600_000
 
@@ -55,9 +57,12 @@ class Account(Struct, frozen=True, kw_only=True):
                 raise InvalidInputError(f"{name} of account {self.account_id}", value, f"one of {', '.join(known)}")
         if self.subaccount < 0:
             raise InvalidInputError(f"subaccount of account {self.account_id}", self.subaccount, "0 or more")
-        for name in ("secret_name", "region"):
-            if not getattr(self, name):
-                raise InvalidInputError(f"{name} of account {self.account_id}", "", "a non-empty name")
+        if not _SECRET_NAME.fullmatch(self.secret_name):
+            # It is not repeated: it may be the secret itself.
+            given = "(hidden)" if self.secret_name else ""
+            raise InvalidInputError(f"secret_name of account {self.account_id}", given, "a secret's name or ARN")
+        if not _REGION.fullmatch(self.region):
+            raise InvalidInputError(f"region of account {self.account_id}", self.region, "a region such as us-east-1")
         self._check_url("base_url", ("https", "http"))
         self._check_url("ws_url", ("wss", "ws"))
         if self.environment == "local" and not self.base_url:

@@ -1,6 +1,7 @@
 """Which Kalshi account is meant and where its API is (facts kalshi section 2)."""
 
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -22,13 +23,15 @@ _HOSTS = {
     Environment.PRODUCTION: "https://external-api.kalshi.com",
     Environment.DEMO: "https://external-api.demo.kalshi.co",
 }
+_DOMAINS = {Environment.PRODUCTION: "kalshi.com", Environment.DEMO: "kalshi.co"}
 
 
 class KalshiSettings(Struct, frozen=True):
     """One account at Kalshi.
 
-    `account` is Holdfast's account id: it marks our client order ids. `base_url` replaces the environment's host;
-    plain http is accepted to loopback only. `subaccount` is 0 for the primary one, 1 to 63 else.
+    `account` is Holdfast's account id: it marks our client order ids. `base_url` replaces the environment's host, but
+    never by one of the other environment; plain http is accepted to loopback only. `subaccount` is 0 for the primary
+    one, 1 to 63 else.
     """
 
     account: str
@@ -47,4 +50,9 @@ def api_origin(settings: KalshiSettings) -> str:
     """Scheme, host and port of the account's API, without a path. Raises InvalidInputError on a bad base_url."""
     if not settings.base_url:
         return _HOSTS[settings.environment]
-    return checked_origin(settings.base_url, API_PREFIX)
+    origin = checked_origin(settings.base_url, API_PREFIX)
+    host = (urlsplit(origin).hostname or "").rstrip(".")
+    for environment, domain in _DOMAINS.items():
+        if environment is not settings.environment and f".{host}".endswith(f".{domain}"):
+            raise InvalidInputError("base_url", settings.base_url, f"no {environment} host for {settings.environment}")
+    return origin
