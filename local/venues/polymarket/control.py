@@ -1,0 +1,122 @@
+"""Control from another process, on the same loopback listener, outside the venue's APIs."""
+
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Struct
+
+from holdfast.core.errors import InvalidInputError
+from local.venues.faults import Fault
+from local.venues.http import Request, Response, answer
+from local.venues.polymarket.exchange import PolymarketExchange
+from local.venues.serving import CONTROL_PREFIX
+
+
+class LagBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /_local/read_lag."""
+
+    lag_ms: int
+    jitter_ms: int = 0
+
+
+class ModeBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /_local/mode. `mode`: normal, cancel_only, disabled or restart; a restart lasts `duration_ms`."""
+
+    mode: str
+    duration_ms: int = 90_000
+
+
+class SettlementBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /_local/settlement; what is left out stays as it is. `fail`: how many of the next trades fail."""
+
+    mined_after_ms: int | None = None
+    confirmed_after_ms: int | None = None
+    cached_after_ms: int | None = None
+    fail: int = 0
+
+
+class CountBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /_local/ignore_cancels."""
+
+    count: int
+
+
+class ResolveBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /_local/resolve."""
+
+    market: str
+    winner: int
+
+
+class Control:
+    """The operator's requests."""
+
+    def __init__(self, exchange: PolymarketExchange) -> None:
+        self._exchange = exchange
+        self._handlers: dict[tuple[str, str], Callable[[bytes], Response]] = {
+            ("POST", "faults"): self._add_fault,
+            ("DELETE", "faults"): self._clear_faults,
+            ("POST", "read_lag"): self._set_lag,
+            ("POST", "mode"): self._set_mode,
+            ("POST", "settlement"): self._set_settlement,
+            ("POST", "ignore_cancels"): self._ignore_cancels,
+            ("POST", "resolve"): self._resolve,
+            ("GET", "calls"): self._calls,
+        }
+
+    def handle(self, request: Request) -> Response:
+        """Answer a control request; what is wrong with it comes back as text."""
+        handler = self._handlers.get((request.method, request.path.removeprefix(CONTROL_PREFIX)))
+        if handler is None:
+            return _refused(404, "no such control")
+        try:
+            return handler(request.body)
+        except (msgspec.DecodeError, InvalidInputError) as error:
+            return _refused(400, str(error))
+
+    def _add_fault(self, body: bytes) -> Response:
+        self._exchange.faults.add(msgspec.json.decode(body, type=Fault))
+        return Response(204)
+
+    def _clear_faults(self, _: bytes) -> Response:
+        self._exchange.faults.clear()
+        return Response(204)
+
+    def _set_lag(self, body: bytes) -> Response:
+        lag = msgspec.json.decode(body, type=LagBody)
+        self._exchange.operator.set_read_lag_ms(lag.lag_ms, lag.jitter_ms)
+        return Response(204)
+
+    def _set_mode(self, body: bytes) -> Response:
+        wanted = msgspec.json.decode(body, type=ModeBody)
+        if wanted.mode not in ("normal", "cancel_only", "disabled", "restart"):
+            raise InvalidInputError("mode", wanted.mode, "normal, cancel_only, disabled or restart")
+        if wanted.mode == "restart":
+            self._exchange.operator.restart_engine(wanted.duration_ms)
+        else:
+            cancel_only, disabled = wanted.mode == "cancel_only", wanted.mode == "disabled"
+            self._exchange.operator.set_mode(cancel_only=cancel_only, disabled=disabled)
+        return Response(204)
+
+    def _set_settlement(self, body: bytes) -> Response:
+        wanted = msgspec.json.decode(body, type=SettlementBody)
+        given = {name: getattr(wanted, name) for name in wanted.__struct_fields__ if name != "fail"}
+        self._exchange.operator.set_settlement(**{name: value for name, value in given.items() if value is not None})
+        self._exchange.operator.fail_trades(wanted.fail)
+        return Response(204)
+
+    def _ignore_cancels(self, body: bytes) -> Response:
+        self._exchange.operator.ignore_cancels(msgspec.json.decode(body, type=CountBody).count)
+        return Response(204)
+
+    def _resolve(self, body: bytes) -> Response:
+        wanted = msgspec.json.decode(body, type=ResolveBody)
+        self._exchange.resolve(wanted.market, wanted.winner)
+        return Response(204)
+
+    def _calls(self, _: bytes) -> Response:
+        return answer({"calls": dict(self._exchange.calls), "rate_limited": dict(self._exchange.rate_limited)})
+
+
+def _refused(status: int, words: str) -> Response:
+    return Response(status, f"{words}\n".encode(), "text/plain; charset=utf-8")

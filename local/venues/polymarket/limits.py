@@ -1,0 +1,180 @@
+"""Rate limits: token buckets per signer and sliding windows per IP address (facts polymarket section 3)."""
+
+from collections import deque
+from enum import StrEnum
+
+from msgspec import Struct
+
+from holdfast.core.errors import InvalidInputError
+from local.venues.polymarket.wire import ApiError
+
+_MILLI = 1_000
+_WINDOW_MS = 10_000
+
+
+class Budget(Struct, frozen=True):
+    """One bucket's size: `refill` tokens a second up to `capacity`."""
+
+    refill: int
+    capacity: int
+
+
+class Tier(Struct, frozen=True):
+    """A signer's tier. `overdraft`: cancels may take the cancel bucket below zero."""
+
+    name: str
+    orders: Budget
+    cancels: Budget
+    overdraft: bool = True
+
+
+def _tier(name: str, rate: int, burst: int, overdraft: bool = True) -> Tier:
+    return Tier(name, Budget(rate, burst), Budget(2 * rate, 2 * burst + (name == "diamond")), overdraft)
+
+
+TIERS = {
+    tier.name: tier
+    for tier in (
+        _tier("standard", 40, 60),
+        _tier("copper", 60, 90),
+        _tier("bronze", 80, 120),
+        _tier("silver", 200, 300),
+        _tier("gold", 400, 600),
+        _tier("platinum", 450, 675, overdraft=False),
+        _tier("diamond", 525, 787, overdraft=False),
+        _tier("elite", 600, 900, overdraft=False),
+    )
+}
+
+
+class LimiterMode(StrEnum):
+    """Whether the signer limits refuse, only warn, or are off."""
+
+    ENFORCE = "enforce"
+    WARN = "warn"
+    OFF = "off"
+
+
+def tier_named(name: str) -> Tier:
+    """A tier by name. Raises InvalidInputError."""
+    tier = TIERS.get(name.lower())
+    if tier is None:
+        raise InvalidInputError("tier", name, ", ".join(TIERS))
+    return tier
+
+
+class Bucket:
+    """One bucket, full at first. Levels are thousandths of a token, so refilling never rounds."""
+
+    __slots__ = ("_at_ms", "_budget", "_milli")
+
+    def __init__(self, budget: Budget, now_ms: int) -> None:
+        self._budget, self._at_ms = budget, now_ms
+        self._milli = budget.capacity * _MILLI
+
+    def level(self, now_ms: int) -> int:
+        """Thousandths of a token in it now."""
+        elapsed = max(now_ms - self._at_ms, 0)
+        self._at_ms += elapsed
+        self._milli = min(self._milli + elapsed * self._budget.refill, self._budget.capacity * _MILLI)
+        return self._milli
+
+    def take(self, tokens: int, *, floor: bool = False) -> None:
+        """Remove tokens; with `floor` never below zero."""
+        self._milli -= tokens * _MILLI
+        if floor:
+            self._milli = max(self._milli, 0)
+
+    def wait_ms(self, tokens: int, now_ms: int) -> int:
+        """How long until that many tokens are in it."""
+        lacking = tokens * _MILLI - self.level(now_ms)
+        return max(-(-lacking // self._budget.refill), 0)
+
+
+class SignerBuckets:
+    """The two buckets of one signer. A request that does not fit takes nothing."""
+
+    def __init__(self, tier: Tier, now_ms: int) -> None:
+        self.tier = tier
+        self.mode = LimiterMode.ENFORCE
+        self._orders, self._cancels = Bucket(tier.orders, now_ms), Bucket(tier.cancels, now_ms)
+
+    def place(self, count: int, now_ms: int) -> tuple[tuple[str, str], ...]:
+        """Pay for placing that many orders; returns the headers that say so. Raises the 429."""
+        return self._pay(self._orders, count, now_ms)
+
+    def cancel(self, count: int, now_ms: int) -> tuple[tuple[str, str], ...]:
+        """Pay for cancelling that many orders. Raises the 429."""
+        return self._pay(self._cancels, count, now_ms)
+
+    def cancelled(self, count: int, now_ms: int) -> tuple[tuple[str, str], ...]:
+        """Pay afterwards for orders that a cancel of many turned out to hit."""
+        if self.mode is LimiterMode.OFF:
+            return ()
+        self._cancels.take(count, floor=not self.tier.overdraft)
+        return self._headers(self._cancels, 1, now_ms)
+
+    def _pay(self, bucket: Bucket, count: int, now_ms: int) -> tuple[tuple[str, str], ...]:
+        fits = bucket.level(now_ms) >= count * _MILLI
+        if self.mode is LimiterMode.OFF:
+            return ()
+        if fits:
+            bucket.take(count)
+            return self._headers(bucket, count, now_ms)
+        if self.mode is LimiterMode.WARN:
+            return (*self._headers(bucket, count, now_ms), ("Poly-RateLimit-Warning", "true"))
+        wait_s = -(-bucket.wait_ms(count, now_ms) // 1_000)
+        headers = self._headers(bucket, count, now_ms)
+        raise ApiError(429, "Too Many Requests", retry_after_s=max(wait_s, 1), headers=headers)
+
+    def _headers(self, bucket: Bucket, count: int, now_ms: int) -> tuple[tuple[str, str], ...]:
+        reset_s = -(-(now_ms + bucket.wait_ms(count, now_ms)) // 1_000)
+        return (
+            ("Poly-RateLimit-Remaining", str(bucket.level(now_ms) // _MILLI)),
+            ("Poly-RateLimit-Reset", str(reset_s)),
+            ("Poly-RateLimit-Tier", self.tier.name.capitalize()),
+        )
+
+
+IP_LIMITS = {
+    "POST /order": 5_000,
+    "DELETE /order": 5_000,
+    "POST /orders": 2_000,
+    "DELETE /orders": 2_000,
+    "DELETE /cancel-all": 250,
+    "DELETE /cancel-market-orders": 1_500,
+    "GET /book": 1_500,
+    "GET /price": 1_500,
+    "GET /midpoint": 1_500,
+    "POST /books": 500,
+    "GET /tick-size": 200,
+    "GET /data/order/{order_id}": 900,
+    "GET /data/orders": 500,
+    "GET /data/trades": 500,
+    "GET /balance-allowance": 200,
+    "GET /balance-allowance/update": 50,
+    "POST /auth/api-key": 100,
+    "GET /auth/derive-api-key": 100,
+    "GET /auth/api-keys": 100,
+    "GET /gamma/markets": 300,
+    "GET /data-api/v2/positions": 150,
+}
+_DEFAULT_IP_LIMIT = 9_000
+
+
+class IpWindows:
+    """How many requests each endpoint got in the last 10 seconds. Everyone on one machine is one address."""
+
+    def __init__(self) -> None:
+        self.limits = dict(IP_LIMITS)
+        self._seen: dict[str, deque[int]] = {}
+
+    def admit(self, endpoint: str, now_ms: int) -> bool:
+        """Count a request; False where there were too many."""
+        seen = self._seen.setdefault(endpoint, deque())
+        while seen and seen[0] <= now_ms - _WINDOW_MS:
+            seen.popleft()
+        if len(seen) >= self.limits.get(endpoint, _DEFAULT_IP_LIMIT):
+            return False
+        seen.append(now_ms)
+        return True

@@ -1,0 +1,173 @@
+"""The venue's other hosts, each below a path of its own: Gamma (market lists), the Data API (positions), the relayer
+(redemptions without gas) and the site (geoblock). Only what Holdfast asks of them (facts polymarket sections 2, 7, 8).
+"""
+
+import re
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from holdfast.core.market import Side
+from local.venues.http import Response, answer
+from local.venues.polymarket import shapes
+from local.venues.polymarket.accounts import User
+from local.venues.polymarket.booking import redeem
+from local.venues.polymarket.call import Call
+from local.venues.polymarket.markets import Market
+from local.venues.polymarket.records import RelayerTransaction
+from local.venues.polymarket.wire import ApiError, cursor_of, money_text, offset_of, price_text, size_text
+
+SUBMITS_PER_MINUTE = 25
+_MINUTE_MS = 60_000
+_DUST = 100_000  # a tenth of a share
+_CONDITION = re.compile(r"[0-9a-f]{64}")
+_LARGEST_PAGE = 500
+
+
+class SubmitBody(Struct, frozen=True, rename={"sender": "from", "wallet": "proxyWallet"}):
+    """POST /submit: `data` is the call that the wallet makes."""
+
+    sender: str
+    data: str
+    wallet: str = ""
+    type: str = "WALLET"
+    nonce: str = "0"
+
+
+def list_markets(call: Call) -> Response:
+    """GET /gamma/markets: by condition_ids, clob_token_ids, slug and closed, with limit and offset."""
+    names = ("condition_ids", "clob_token_ids", "slug")
+    wanted = {name: set(call.request.query.get(name, [])) for name in names}
+    closed = {"true": True, "false": False}.get(call.parameter("closed"))
+    limit, offset = _count(call, "limit", _LARGEST_PAGE), _count(call, "offset", 0)
+    found = [
+        market
+        for market in call.state.markets.values()
+        if (closed is None or closed == (market.winner is not None))
+        and (not wanted["condition_ids"] or market.condition_id in wanted["condition_ids"])
+        and (not wanted["clob_token_ids"] or wanted["clob_token_ids"] & set(market.tokens))
+        and (not wanted["slug"] or market.name in wanted["slug"])
+    ]
+    rows = found[offset : offset + min(limit, _LARGEST_PAGE)]
+    return answer([shapes.gamma_market(row, call.state.now_ms) for row in rows])
+
+
+def list_positions(call: Call) -> Response:
+    """GET /data-api/v2/positions?user=: what the chain holds; dust below 0.1 shares is hidden unless asked for."""
+    user = call.state.by_wallet.get(call.parameter("user").lower())
+    least = 0 if call.parameter("size_threshold") == "0" else _DUST
+    rows = _positions(call, user, least) if user else []
+    limit = min(_count(call, "limit", 100), _LARGEST_PAGE)
+    offset = max(offset_of(call.parameter("cursor") or None), 0)
+    following = cursor_of(offset + limit) if offset + limit < len(rows) else None
+    pagination = {"has_more": following is not None, "next_cursor": following}
+    return answer({"data": rows[offset : offset + limit], "pagination": pagination})
+
+
+def submit(call: Call) -> Response:
+    """POST /relayer/submit: redeems every resolved market whose condition id stands in the call's data.
+
+    The real relayer checks the wallet's signature over the call; here its API key vouches for the sender.
+    """
+    state, now_ms = call.state, call.state.now_ms
+    user = _relayer_user(call)
+    try:
+        body = msgspec.json.decode(call.request.body, type=SubmitBody)
+    except msgspec.MsgspecError:
+        raise ApiError(400, "invalid request body") from None
+    if body.sender.lower() != user.address:
+        raise ApiError(400, "from address does not match the api key")
+    recent = [known.at_ms for known in state.relayed.values() if known.at_ms > now_ms - _MINUTE_MS]
+    if len(recent) >= SUBMITS_PER_MINUTE:
+        raise ApiError(429, "too many requests", retry_after_s=-(-(recent[0] + _MINUTE_MS - now_ms) // 1_000))
+    done = [redeem(state, user, market, now_ms) for market in _named_in(call, body.data.lower())]
+    outcome = "STATE_CONFIRMED" if any(done) else "STATE_FAILED"
+    found = RelayerTransaction(state.new_id(), user.address, outcome, state.new_hash(), now_ms)
+    state.relayed[found.transaction_id] = found
+    return answer({"transactionID": found.transaction_id, "state": "STATE_NEW"})
+
+
+def get_transaction(call: Call) -> Response:
+    """GET /relayer/v1/account/transactions/{transaction_id}."""
+    user, found = _relayer_user(call), call.state.relayed.get(call.names["transaction_id"])
+    if found is None or found.sender != user.address:
+        raise ApiError(404, "transaction not found")
+    body = {"transactionID": found.transaction_id, "transactionHash": found.transaction_hash, "state": found.state}
+    return answer({**body, "from": found.sender, "createdAt": shapes.iso(found.at_ms)})
+
+
+def get_nonce(call: Call) -> Response:
+    """GET /relayer/v1/account/transactions/params: the sender's next nonce."""
+    user = _relayer_user(call)
+    used = sum(known.sender == user.address for known in call.state.relayed.values())
+    return answer({"address": user.wallet, "nonce": str(used)})
+
+
+def get_deployed(call: Call) -> Response:
+    """GET /relayer/deployed: whether a wallet exists on the chain."""
+    return answer({"deployed": call.parameter("address").lower() in call.state.by_wallet})
+
+
+def get_geoblock(call: Call) -> Response:
+    """GET /site/api/geoblock."""
+    return answer(call.state.geoblock)
+
+
+def _relayer_user(call: Call) -> User:
+    """Whose relayer key this is: any of its CLOB keys serves as one here."""
+    headers = call.request.headers
+    user = call.keys.owner_of(headers.get("RELAYER_API_KEY", ""))
+    if user is None or headers.get("RELAYER_API_KEY_ADDRESS", "").lower() != user.address:
+        raise ApiError(401, "invalid authorization")
+    return user
+
+
+def _named_in(call: Call, data: str) -> list[Market]:
+    named = [market for market in call.state.markets.values() if market.condition_id[2:] in data]
+    return [market for market in named if _CONDITION.fullmatch(market.condition_id[2:])]
+
+
+def _positions(call: Call, user: User, least: int) -> list[dict[str, Any]]:
+    rows = []
+    for token, balance in user.tokens.items():
+        if balance.settled < max(least, 1):
+            continue
+        market, outcome = call.state.by_token[token]
+        rows.append(_position(user, market, outcome, balance.settled))
+    return rows
+
+
+def _position(user: User, market: Market, outcome: int, size: int) -> dict[str, Any]:
+    parts = [
+        part
+        for history in user.seen_trades.values()
+        for part in history.latest.parts
+        if part.user == user.name and part.token_id == market.tokens[outcome] and part.side is Side.BUY
+    ]
+    bought, paid = sum(part.size for part in parts), sum(part.size * part.price for part in parts)
+    worth = market.payout(outcome) if market.winner is not None else market.best(outcome, Side.BUY) or 0
+    return {
+        "proxy_wallet": user.wallet,
+        "token_id": market.tokens[outcome],
+        "condition_id": market.condition_id,
+        "current_size": size_text(size),
+        "avg_price": price_text(paid // bought) if bought else "0",
+        "current_price": price_text(worth),
+        "current_value": money_text(worth * size),
+        "outcome": market.spec.outcomes[outcome],
+        "outcome_index": outcome,
+        "opposite_token_id": market.tokens[1 - outcome],
+        "redeemable": market.winner is not None,
+        "mergeable": False,
+        "negative_risk": market.spec.neg_risk,
+        "slug": market.name,
+        "title": market.spec.question or market.name,
+    }
+
+
+def _count(call: Call, name: str, default: int) -> int:
+    text = call.parameter(name)
+    if text and not text.isdecimal():
+        raise ApiError(422, f"invalid {name}")
+    return int(text) if text else default
