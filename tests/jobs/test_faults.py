@@ -8,7 +8,7 @@ from holdfast.jobs.execute import execute
 from holdfast.jobs.writes import LEASE_MS
 from holdfast.state.port import Put, Store, Table
 from local.venues.kalshi import Fault, FaultKind, MissCause
-from tests.jobs.world import INTERVAL_MS, World, world
+from tests.jobs.world import INTERVAL_MS, START_MS, World, world
 
 BATCH_PLACE = "POST /portfolio/events/orders/batched"
 BATCH_CANCEL = "DELETE /portfolio/events/orders/batched"
@@ -125,6 +125,33 @@ def test_server_that_is_gone_altogether_loses_nothing(made: World) -> None:
     assert len(made.journal.live()) <= 1
 
 
+@pytest.mark.parametrize("endpoint", ["GET /markets", "GET /portfolio/settlements", "GET /portfolio/positions"])
+def test_upkeep_that_fails_for_hours_stops_no_exit(made: World, endpoint: str) -> None:
+    made.switch(inventory_stop_loss="1.00")
+    made.tick()
+    made.book("M-1", 45, 48, size=500)
+    made.book("M-2", 45, 48, size=500)
+    made.tick()
+    made.exchange.settle("M-2", "no")
+    made.ports.cache.ticks_until_refresh = 0
+    made.ports.cache.positions_compared_at_ms = 0
+    made.exchange.faults.add(Fault(FaultKind.ERROR_BEFORE, endpoint, times=0))
+    for _ in range(11):
+        assert made.tick().ended == ""
+    assert made.events("UPKEEP_FAILED")
+    made.book("M-1", 30, 32)
+    made.tick()
+    made.tick()
+    assert all(holding.size == 0 for holding in made.books.positions if holding.ticker == "M-1")
+
+
+def test_quotes_stay_where_a_new_process_can_not_read_the_rules(made: World) -> None:
+    made.tick()
+    made.exchange.faults.add(Fault(FaultKind.ERROR_BEFORE, "GET /markets"))
+    assert made.tick(made.writer("w2")).ended.startswith("VenueUnavailableError")
+    assert len(made.resting()) == 6
+
+
 def test_unreadable_books_withdraw_the_quotes(made: World) -> None:
     made.tick()
     made.exchange.faults.add(Fault(FaultKind.ERROR_BEFORE, "GET /markets/orderbooks"))
@@ -226,6 +253,33 @@ def test_exit_whose_answer_is_lost_sells_once(made: World, kind: FaultKind) -> N
     sold = [fill for fill in made.books.fills if fill.ticker == "M-1" and fill.side == "sell"]
     assert sum(fill.size for fill in sold if fill.is_taker) == 2_000
     made.assert_ledger_is_the_exchanges()
+
+
+def test_inventory_of_a_closed_market_waits_for_its_settlement_without_alarms() -> None:
+    with world(close_at_ms=START_MS + 6 * INTERVAL_MS) as made:
+        made.switch(inventory_stop_loss="1.00")
+        made.tick()
+        made.book("M-1", 45, 48, size=500)
+        for _ in range(4):
+            made.tick()
+        made.exchange.apply_snapshot("M-1", [], [])
+        for _ in range(5):
+            made.tick()
+        assert made.ledger.position("M-1").position.size > 0
+        assert not made.events("INVENTORY_STOP_BLIND")
+
+
+def test_loss_is_not_hidden_by_our_own_quote(made: World) -> None:
+    """Inventory counts at the best bid of others; our own bid of 36 cents would have shown 18 cents as 12."""
+    made.switch(max_daily_loss="1.50", inventory_stop_loss="100")
+    made.tick()
+    made.exchange.apply_changes("M-1", [], [(4_800, 1_000)])
+    made.tick()
+    assert made.ledger.position("M-1").position.size == 1_000
+    made.book("M-1", 30, 48)
+    made.tick()
+    assert "daily_loss" in made.tick().halted
+    assert made.resting() == []
 
 
 def test_daily_loss_halts_until_the_day_is_over(made: World) -> None:

@@ -1,6 +1,6 @@
 """Order book of one market: snapshots, deltas, best prices, depth, and whether it can be trusted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from msgspec import Struct
@@ -105,3 +105,12 @@ class Top(Struct, frozen=True):
 
     bid: int | None
     ask: int | None
+
+
+def without_ours(books: Mapping[str, OrderBook], orders: Iterable[OpenOrder]) -> dict[str, OrderBook]:
+    """The books by market net of our own orders; foreign ones stay in, they trade with us like anybody's."""
+    by_market: dict[str, list[OpenOrder]] = {}
+    for order in orders:
+        if order.purpose is not None:
+            by_market.setdefault(order.market, []).append(order)
+    return {market: book.without(by_market[market]) if market in by_market else book for market, book in books.items()}

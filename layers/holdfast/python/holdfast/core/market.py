@@ -99,6 +99,10 @@ class MarketRules(Struct, frozen=True):
         last = self.bands[-1]
         return last.high - last.step
 
+    def is_over(self, now_ms: int) -> bool:
+        """Whether the market takes no more orders or cancels: closed, settled, or past its close."""
+        return self.status in (MarketStatus.CLOSED, MarketStatus.SETTLED) or 0 < self.close_at_ms <= now_ms
+
     def tick_at(self, price: int, side: Side = Side.BUY) -> int:
         """The step from `price` away from the market: downwards for a buy, upwards for a sell."""
         for band in self.bands:

@@ -3,14 +3,14 @@
 An error in one market's strategy, or a missing book, cancels that market's quotes only.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 
 from msgspec import Struct, structs
 
 from holdfast.core.book import BookState, OrderBook, Top
 from holdfast.core.errors import InvalidInputError
 from holdfast.core.market import MarketRules
-from holdfast.core.orders import OpenOrder, Purpose, TargetOrder
+from holdfast.core.orders import Purpose, TargetOrder
 from holdfast.core.positions import Position
 from holdfast.core.risk import InventoryStop, should_flatten
 from holdfast.core.strategy import MarketView, Strategy
@@ -48,12 +48,10 @@ class Decider:
     def decide(
         self,
         books: Mapping[str, OrderBook],
-        orders: Sequence[OpenOrder],
         positions: Mapping[str, Position],
         stop: InventoryStop,
     ) -> Decisions:
-        """Targets of every configured market. Own orders are taken out of the books first."""
-        net = {book.market: book for book in _without_ours(books, orders)}
+        """Targets of every configured market. `books` are net of our own orders."""
         quotes: dict[str, tuple[TargetOrder, ...]] = {}
         quiet: dict[str, str] = {}
         exits: list[TargetOrder] = []
@@ -61,9 +59,10 @@ class Decider:
             if config.mode != "quote":
                 continue
             position = positions.get(config.market) or Position(config.market)
-            book = net.get(config.market)
+            book = books.get(config.market)
             rules = self._ports.cache.rules.get(config.market)
-            if position.size and rules is not None:
+            # What is held in a market that is over waits for its settlement.
+            if position.size and rules is not None and not rules.is_over(self._now_ms):
                 exits += self._stop_inventory(config, position, book, rules, stop)
             targets, reason = self._quote(config, position, book, rules)
             if reason:
@@ -172,11 +171,3 @@ class Decider:
 
     def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
         self._ports.telemetry.event(name, level, account=self._account, **fields)
-
-
-def _without_ours(books: Mapping[str, OrderBook], orders: Iterable[OpenOrder]) -> list[OrderBook]:
-    by_market: dict[str, list[OpenOrder]] = {}
-    for order in orders:
-        if order.purpose is not None:
-            by_market.setdefault(order.market, []).append(order)
-    return [book.without(by_market[market]) if market in by_market else book for market, book in books.items()]

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from holdfast.clock import Clock
 from holdfast.core.admission import admit
-from holdfast.core.book import OrderBook, Top
+from holdfast.core.book import OrderBook, Top, without_ours
 from holdfast.core.errors import BudgetExhaustedError, VenueError, VenueRateLimitedError
 from holdfast.core.orders import OpenOrder, TargetOrder
 from holdfast.core.pauses import MarketPause, after_refusal, counts_towards_pause
@@ -26,7 +26,7 @@ from holdfast.jobs.executor import Executor
 from holdfast.jobs.halting import HaltCheck, risk_limits
 from holdfast.jobs.observing import AccountView, Observer
 from holdfast.jobs.ports import Ports
-from holdfast.jobs.upkeep import Upkeep, is_over
+from holdfast.jobs.upkeep import Upkeep
 from holdfast.jobs.writes import Writes
 from holdfast.state.halts import Halting, Halts
 from holdfast.state.leases import Lease
@@ -181,8 +181,10 @@ class Tick:
             slippage_ticks=switches.inventory_stop_slippage_ticks,
             max_spread=capabilities.scale.price(switches.inventory_stop_max_spread, "inventory_stop_max_spread"),
         )
-        decided = decider.decide(books, view.open_orders, positions, stop)
-        tops = {market: Top(book.best_bid, book.best_ask) for market, book in books.items()}
+        # Nobody sells to his own quote: prices are the market's without us.
+        net = without_ours(books, view.open_orders)
+        decided = decider.decide(net, positions, stop)
+        tops = {market: Top(book.best_bid, book.best_ask) for market, book in net.items()}
         ours = [order for order in view.open_orders if order.purpose is not None]
         limits = risk_limits(switches, capabilities)
         reasons = HaltCheck(self.ports, self.account, self.halts, self.mark).reasons(
@@ -233,7 +235,7 @@ class Tick:
     def _as_planned(self, order: OpenOrder, view: AccountView, now_ms: int) -> OpenOrder:
         """An order as the plan may see it: one that can't be cancelled now is an obstacle, like a foreign one."""
         rules = self.ports.cache.rules.get(order.market)
-        if order.order_id in view.doubtful or (rules is not None and is_over(rules, now_ms)):
+        if order.order_id in view.doubtful or (rules is not None and rules.is_over(now_ms)):
             return structs.replace(order, purpose=None)
         return order
 

@@ -1,7 +1,10 @@
 """What a tick does now and then: market configs and rules, settlements, and the check of positions with the venue."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from holdfast.clock import Clock
-from holdfast.core.market import MarketRules, MarketStatus
+from holdfast.core.errors import VenueError, VenueRateLimitedError, VenueUnavailableError
 from holdfast.jobs.bookkeeping import Bookkeeper
 from holdfast.jobs.ports import Ports
 from holdfast.state.ledger import StoredPosition
@@ -15,8 +18,11 @@ SETTLEMENTS_MS = 60_000
 SETTLEMENT_WINDOW_MS = 14 * 86_400_000
 
 
+Answer = TypeVar("Answer")
+
+
 class Upkeep:
-    """The occasional reads of one account."""
+    """The occasional reads of one account. One that fails is said and left to a later tick: quotes and exits go on."""
 
     def __init__(self, ports: Ports, account: str, clock: Clock) -> None:
         self._ports = ports
@@ -24,7 +30,10 @@ class Upkeep:
         self._clock = clock
 
     def refresh(self, every_ticks: int, held: set[str]) -> None:
-        """Read market configs and rules again when it is time; `held` markets are included whatever the configs say."""
+        """Read market configs and rules again when it is time; `held` markets are included whatever the configs say.
+
+        Raises VenueUnavailableError where no rules are known at all: without them nothing can be decided.
+        """
         cache = self._ports.cache
         cache.ticks_until_refresh -= 1
         if cache.ticks_until_refresh > 0 and held <= cache.rules.keys() | cache.unlisted:
@@ -33,7 +42,12 @@ class Upkeep:
         cache.strategies.clear()
         cache.broken.clear()
         wanted = sorted({config.market for config in cache.configs} | held)
-        cache.rules = self._ports.venue.market_rules(wanted) if wanted else {}
+        rules = self._read("markets", lambda: self._ports.venue.market_rules(wanted)) if wanted else {}
+        if rules is None and not cache.rules:
+            raise VenueUnavailableError("no rules of any market are known yet")
+        if rules is None:
+            return
+        cache.rules = rules
         cache.unlisted = frozenset(wanted) - cache.rules.keys()
         for market in sorted(cache.unlisted):
             self._event("MARKET_UNKNOWN", Level.WARNING, market=market)
@@ -48,8 +62,10 @@ class Upkeep:
             return 0
         cache.settlements_read_at_ms = now_ms
         bookkeeper = Bookkeeper(self._ports, self._account, one)
-        settled = self._ports.venue.settlements(max(now_ms - SETTLEMENT_WINDOW_MS, 0))
-        return sum(bookkeeper.book_settlement(row, positions, now_ms) for row in settled if row.market in waiting)
+        settled = self._read(
+            "settlements", lambda: self._ports.venue.settlements(max(now_ms - SETTLEMENT_WINDOW_MS, 0))
+        )
+        return sum(bookkeeper.book_settlement(row, positions, now_ms) for row in settled or () if row.market in waiting)
 
     def compare(self, positions: dict[str, StoredPosition], *, quiet: bool) -> None:
         """Compare the venue's positions with the ledger every ten minutes.
@@ -61,7 +77,10 @@ class Upkeep:
         due = self._clock.now_ms() - cache.positions_compared_at_ms >= COMPARE_MS or cache.mismatched
         if not due or not quiet:
             return
-        at_venue = {position.market: position.size for position in self._ports.venue.positions()}
+        listed = self._read("positions", self._ports.venue.positions)
+        if listed is None:
+            return
+        at_venue = {position.market: position.size for position in listed}
         ours = {market: stored.position.size for market, stored in positions.items() if stored.position.size}
         different = {m for m in at_venue.keys() | ours.keys() if at_venue.get(m, 0) != ours.get(m, 0)}
         for market in sorted(different & cache.mismatched):
@@ -76,14 +95,19 @@ class Upkeep:
         cache.positions_compared_at_ms = self._clock.now_ms()
         cache.mismatched = frozenset(different - cache.mismatched)
 
+    def _read(self, what: str, read: Callable[[], Answer]) -> Answer | None:
+        """The venue's answer; None where it failed. A 429 ends the tick."""
+        try:
+            return read()
+        except VenueRateLimitedError:
+            raise
+        except VenueError as error:
+            self._event("UPKEEP_FAILED", Level.WARNING, what=what, error=str(error))
+            return None
+
     def _closed(self, market: str) -> bool:
         rules = self._ports.cache.rules.get(market)
-        return rules is None or is_over(rules, self._clock.now_ms())
+        return rules is None or rules.is_over(self._clock.now_ms())
 
     def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
         self._ports.telemetry.event(name, level, account=self._account, **fields)
-
-
-def is_over(rules: MarketRules, now_ms: int) -> bool:
-    """Whether a market takes no more orders or cancels: closed, settled, or past its close."""
-    return rules.status in (MarketStatus.CLOSED, MarketStatus.SETTLED) or 0 < rules.close_at_ms <= now_ms
