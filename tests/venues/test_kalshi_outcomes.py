@@ -133,6 +133,20 @@ def test_a_connection_that_the_server_closed_while_idle_is_not_used_again(server
     assert len(server.asked) == 2
 
 
+def test_a_proxy_or_netrc_of_the_environment_sees_no_signed_order(server: ScriptedServer, monkeypatch, tmp_path):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+        monkeypatch.setenv(name.lower(), "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("no_proxy", "")
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    server.script(Reply(201, {"order_id": "o-1", "fill_count": "0.00", "remaining_count": "10.50", "ts_ms": 5}))
+    assert isinstance(venue_at(server.url).place([placement()], DEADLINE)[0], Placed)
+    assert "Authorization" not in server.asked[0].headers
+
+
 POST_ONLY = {"error": {"code": "invalid_order", "message": "invalid order", "details": "post only cross"}}
 REDUCE_ONLY = {"error": {"code": "invalid_order", "details": "reduce_only can only be used with IoC orders"}}
 REFUSALS = [

@@ -60,6 +60,16 @@ def test_a_batch_is_bounded_on_the_highest_tiers(server: ScriptedServer):
     assert (venue.capabilities.batch_create, venue.capabilities.batch_cancel) == (100, 100)
 
 
+@pytest.mark.parametrize("dear", ["/portfolio/events/orders", "/portfolio/events/orders/batched"])
+def test_a_create_costs_the_dearer_of_alone_and_in_a_batch(server: ScriptedServer, dear: str):
+    """The executor takes tokens before it knows which of the two endpoints the adapter chooses."""
+    costs = {"default_cost": 10, "endpoint_costs": [{"method": "POST", "path": dear, "cost": 25}]}
+    server.script(Reply(body=LIMITS), Reply(body=costs))
+    venue = venue_at(server.url)
+    venue.connect()
+    assert (venue.capabilities.costs.create, venue.capabilities.batch_create) == (25, 4)
+
+
 def test_a_bucket_without_budget_is_an_error(server: ScriptedServer):
     server.script(Reply(body=LIMITS | {"write": {"refill_rate": 0, "bucket_capacity": 0}}), Reply(body=COSTS))
     with pytest.raises(VenueUnavailableError, match="write has no budget"):
@@ -162,6 +172,14 @@ def test_open_orders_are_all_pages_and_the_time_is_read_first(server: ScriptedSe
     assert queries[0] == {"status": ["resting"], "limit": ["1000"], "subaccount": ["0"]}
     assert queries[1] == queries[0] | {"cursor": ["next+page/="]}
     assert [tokens for _, tokens, _ in meter.spent] == [10, 10, 10]
+
+
+def test_open_orders_of_no_known_time_are_an_error(server: ScriptedServer):
+    """Which of our writes such a list shows could not be told."""
+    server.script(Reply(body={"as_of_time": ""}))
+    with pytest.raises(VenueUnavailableError, match="as_of_time"):
+        venue_at(server.url).open_orders()
+    assert len(server.asked) == 1
 
 
 def test_a_cursor_that_comes_back_is_an_error_and_not_an_endless_list(server: ScriptedServer):
