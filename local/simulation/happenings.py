@@ -63,7 +63,7 @@ class Happenings:
         while self._scheduler.now_ms < still_ms(profile):
             lag_ms = profile.lag_ms + self._chance.randrange(profile.wander_ms + 1)
             self._exchange.set_read_lag_ms(lag_ms, profile.jitter_ms)
-            self._scheduler.wait(self._chance.randrange(1_000, 15_000))
+            self._scheduler.wait(self._chance.randrange(500, 6_000))
         self._exchange.set_read_lag_ms(0)
 
     def _something_happens(self) -> None:

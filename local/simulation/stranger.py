@@ -75,5 +75,7 @@ class Stranger:
     def _send(self, method: str, path: str, query: str, body: bytes | None) -> tuple[int, bytes]:
         headers = self._signer.headers(self._scheduler.now_ms, method, path)
         response = self._exchange.handle(Request(method, path, query, headers, body))
-        self._trace.add(self._scheduler.now_ms, "stranger", f"{method} {path.rpartition('/v2')[2]}", response.status)
+        self._trace.add(
+            self._scheduler.now_ms, "stranger", f"{method} {path.rpartition('/v2')[2]}", f"HTTP {response.status}"
+        )
         return response.status, response.body

@@ -75,7 +75,9 @@ class SimulatedTransport:
         what = f"{method} {parts.path.rpartition('/v2')[2]}"
         fault = self._hazards.network(writes=method != "GET")
         started_ms = self._process.now_ms()
-        self._process.step(what, min(self._hazards.between(*_LATENCY_MS), timeout_ms), pauses=4 if self._freezes else 0)
+        self._process.step(
+            what, min(self._hazards.between(*_LATENCY_MS), timeout_ms), pauses=20 if self._freezes else 0
+        )
         if fault is None or fault is Network.SLOW:
             return self._answered(request, what, started_ms, timeout_ms, slow=fault is not None)
         return self._struck(fault, request, what, started_ms, timeout_ms)
@@ -121,13 +123,13 @@ class SimulatedTransport:
 
     def _handle(self, request: Request, what: str) -> Response:
         response = self._exchange(request)
-        self._process.note(what, response.status)
+        self._process.note(what, f"HTTP {response.status}")
         self._watcher.requested(self._process.name, request, response)
         return response
 
     def _deliver_late(self, request: Request, what: str) -> None:
         response = self._exchange(request)
-        self._process.note(what, f"{response.status}, arrived late")
+        self._process.note(what, f"HTTP {response.status}, arrived late")
         self._watcher.requested(self._process.name, request, response)
 
     def _partly(self, body: bytes) -> bytes:
