@@ -13,6 +13,7 @@ from holdfast.core.positions import Position, apply_fill, unrealized
 from holdfast.core.risk import (
     DAY_MS,
     AccountExposure,
+    AccountPnl,
     DayMark,
     InventoryStop,
     LimitName,
@@ -135,6 +136,7 @@ def test_pnl_counts_open_sizes_at_what_closing_pays():
     ]
     pnl = account_pnl(positions, {"A": Top(4_500, 4_700), "B": Top(5_000, 5_100)}, ONE)
     assert (pnl.total, pnl.blind) == (50_000 + 4_000 + 90_000 - 3_000, ())
+    assert pnl.unrealized == {"A": 50_000, "B": 90_000}
 
 
 def test_a_side_that_nobody_bids_counts_as_nothing_and_no_book_counts_at_cost():
@@ -145,12 +147,26 @@ def test_a_side_that_nobody_bids_counts_as_nothing_and_no_book_counts_at_cost():
     assert (unseen.total, unseen.blind) == (0, ("A", "B"))
 
 
+def pnl_of(total, blind=(), **unrealized):
+    return AccountPnl(total, blind, unrealized)
+
+
 def test_the_day_starts_at_midnight_utc_and_keeps_its_mark():
-    first = roll(None, 500, 3 * DAY_MS + 5)
+    first = roll(None, pnl_of(500), 3 * DAY_MS + 5)
     assert first == DayMark(3, 500)
-    assert roll(first, -900, 4 * DAY_MS - 1) is first
-    assert roll(first, -900, 4 * DAY_MS) == DayMark(4, -900)
-    assert roll(first, -900, 3 * DAY_MS - 1) is first  # a clock that runs backwards starts no day
+    assert roll(first, pnl_of(-900), 4 * DAY_MS - 1) is first
+    assert roll(first, pnl_of(-900), 4 * DAY_MS) == DayMark(4, -900)
+    assert roll(first, pnl_of(-900), 3 * DAY_MS - 1) is first  # a clock that runs backwards starts no day
+
+
+def test_a_market_without_a_price_at_midnight_starts_its_day_at_the_first_one():
+    """Else yesterday's loss would halt today, and yesterday's gain would hide today's loss."""
+    dark = roll(DayMark(3, 0), pnl_of(100, ("A", "B"), C=-30), 4 * DAY_MS)
+    assert dark == DayMark(4, 100, ("A", "B"))
+    assert roll(dark, pnl_of(60, ("A", "B")), 4 * DAY_MS + 1) is dark
+    half = roll(dark, pnl_of(20, ("B",), A=-80), 4 * DAY_MS + 2)
+    assert half == DayMark(4, 20, ("B",))
+    assert roll(half, pnl_of(20, (), A=-95), 4 * DAY_MS + 3) == DayMark(4, 20)  # B is flat by now
 
 
 def flatten(position, bid, ask, stop=STOP):

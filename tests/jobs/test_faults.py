@@ -297,6 +297,22 @@ def test_daily_loss_halts_until_the_day_is_over(made: World) -> None:
     assert made.tick().halted == ()
 
 
+def test_books_that_can_not_be_read_at_midnight_make_no_loss_of_today(made: World) -> None:
+    made.switch(max_daily_loss="0.70", inventory_stop_loss="100")
+    made.tick()
+    made.exchange.apply_changes("M-1", [], [(4_800, 1_000)])
+    made.book("M-1", 44, 46)
+    assert made.tick().halted == ()
+    made.tick()
+    made.clock.set_ms((made.clock.now_ms() // 86_400_000 + 1) * 86_400_000)
+    made.exchange.faults.add(Fault(FaultKind.ERROR_BEFORE, "GET /markets/orderbooks"))
+    made.tick()
+    made.book("M-1", 40, 42)
+    assert made.tick().halted == (), "eight cents a contract, four of them today"
+    made.book("M-1", 30, 32)
+    assert made.tick().halted == ("daily_loss",)
+
+
 def test_settled_market_is_booked_once_and_pays_what_the_exchange_paid() -> None:
     with world() as made:
         made.tick()

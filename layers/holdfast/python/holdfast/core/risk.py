@@ -67,18 +67,24 @@ class Halt(Struct, frozen=True):
 class AccountPnl(Struct, frozen=True):
     """P&L since the ledger began, open sizes at the executable price.
 
-    `blind` names the markets with an open size and no price at all; they count at cost.
+    `blind` names the markets with an open size and no price at all; they count at cost. `unrealized` is the part of
+    each other open size.
     """
 
     total: int
     blind: tuple[str, ...]
+    unrealized: dict[str, int]
 
 
 class DayMark(Struct, frozen=True):
-    """The account's total P&L when its UTC day began for us. `day` counts days since 1970."""
+    """The account's total P&L when its UTC day began for us. `day` counts days since 1970.
+
+    `blind`: markets whose open size counts at cost in it, because no price has been seen since.
+    """
 
     day: int
     pnl_at_start: int
+    blind: tuple[str, ...] = ()
 
 
 class InventoryStop(Struct, frozen=True):
@@ -168,6 +174,7 @@ def account_pnl(positions: Iterable[Position], tops: Mapping[str, Top], one: int
     """
     total = 0
     blind = []
+    open_pnl: dict[str, int] = {}
     for position in positions:
         top = tops.get(position.market)
         if position.size and (top is None or (top.bid is None and top.ask is None)):
@@ -176,13 +183,24 @@ def account_pnl(positions: Iterable[Position], tops: Mapping[str, Top], one: int
         else:
             value = executable_value(position, top.bid, top.ask, one) if top else 0
             total += position.cash + (value or 0)
-    return AccountPnl(total, tuple(sorted(blind)))
+            if position.size:
+                open_pnl[position.market] = (value or 0) - position.cost
+    return AccountPnl(total, tuple(sorted(blind)), open_pnl)
 
 
-def roll(mark: DayMark | None, pnl: int, now_ms: int) -> DayMark:
-    """The mark of the UTC day of `now_ms`: the same object within the day, else one that starts at `pnl`."""
+def roll(mark: DayMark | None, pnl: AccountPnl, now_ms: int) -> DayMark:
+    """The mark of the UTC day of `now_ms`: the same object within the day, else one that starts at `pnl`.
+
+    A market without a price when the day began starts it at its first price: what was lost before is no loss of today.
+    """
     day = now_ms // DAY_MS
-    return mark if mark is not None and mark.day >= day else DayMark(day, pnl)
+    if mark is None or mark.day < day:
+        return DayMark(day, pnl.total, pnl.blind)
+    seen = [market for market in mark.blind if market not in pnl.blind]
+    if not seen:
+        return mark
+    known = sum(pnl.unrealized.get(market, 0) for market in seen)
+    return DayMark(mark.day, mark.pnl_at_start + known, tuple(market for market in mark.blind if market not in seen))
 
 
 def should_flatten(

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import structs
+
 from holdfast.core.book import Top
 from holdfast.core.capabilities import Capabilities
 from holdfast.core.orders import OpenOrder
@@ -60,12 +62,11 @@ class HaltCheck:
         Exposure is of what is held; what rests is kept within the limits by admission.
         """
         pnl = account_pnl(positions.values(), tops, one)
-        mark = roll(self._mark, pnl.total, now_ms)
+        mark = roll(self._mark, pnl, now_ms)
         if mark is not self._mark:
             self._store.mark_day(mark)
         held = exposure_of(positions.values(), (), one, pnl.total - mark.pnl_at_start)
-        exposure = type(held)(held.daily_pnl, held.gross, held.per_market, len(orders))
-        halt = should_halt(limits, exposure)
+        halt = should_halt(limits, structs.replace(held, open_orders=len(orders)))
         today = now_ms // DAY_MS
         reasons = [_words(reason.name, reason.market) for reason in halt.reasons] if halt else []
         latched = self._before.latched_day == today or LimitName.DAILY_LOSS.value in reasons

@@ -44,7 +44,7 @@ class Halting:
             reasons=tuple(risk["reasons"]) if risk else (),
             latched_day=risk["latched_day"] if risk else -1,
         )
-        return halts, DayMark(day["day"], day["pnl_at_start"]) if day else None
+        return halts, DayMark(day["day"], day["pnl_at_start"], tuple(day.get("blind", ()))) if day else None
 
     def mirror(self, on: bool) -> None:
         """Mirror the owner's halt switch."""
@@ -57,7 +57,8 @@ class Halting:
 
     def mark_day(self, mark: DayMark) -> None:
         """Record the P&L that a new day starts with."""
-        self._store.write(Put(Table.CONTROL, {"pk": self._day.pk, "sk": self._day.sk, **msgspec.to_builtins(mark)}))
+        item = {"pk": self._day.pk, "sk": self._day.sk, **msgspec.to_builtins(mark), "blind": list(mark.blind)}
+        self._store.write(Put(Table.CONTROL, item))
 
     def pauses(self) -> dict[str, MarketPause]:
         """Markets that refused us lately."""
