@@ -87,6 +87,9 @@ class MemoryVenue:
     def balance(self) -> Balance:
         return Balance(0, {})
 
+    def prepare(self, batch: Sequence[Placement]) -> list[Placement]:
+        return list(batch)
+
     def place(self, batch: Sequence[Placement], deadline_ms: int) -> list[PlaceOutcome]:
         self.write_calls += 1
         self._charge(COSTS.create * len(batch))

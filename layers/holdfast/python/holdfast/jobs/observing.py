@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from msgspec import Struct, structs
 
 from holdfast.clock import Clock
+from holdfast.core.capabilities import Identity
 from holdfast.core.errors import ConditionFailedError
-from holdfast.core.journal import EntryState, JournalEntry, Operation
+from holdfast.core.journal import EntryState, JournalEntry, Operation, WriteItem
 from holdfast.core.market import Side
 from holdfast.core.orders import Fill, OpenOrder, purpose_of
 from holdfast.core.positions import fill_key
@@ -64,6 +65,7 @@ class Observer:
         fills = self._ports.venue.fills(max(since_ms, 0))
         journal = self._writes.journal
         entries = journal.live()
+        listed = self._named(listed, entries)
         horizon_ms = horizon_of(listed.as_of_ms, listed.requested_at_ms, self._ports.venue.capabilities)
         entries, in_doubt = self._resolve(entries, listed, horizon_ms)
         positions = self._ledger.positions()
@@ -99,6 +101,19 @@ class Observer:
             unresolved=unresolved,
         )
 
+    def _named(self, listed: OpenOrders, entries: Sequence[JournalEntry]) -> OpenOrders:
+        """The list with our orders marked as ours by journal and index, where the venue keeps no id of ours."""
+        if self._ports.venue.capabilities.identity is not Identity.HASH:
+            return listed
+        known = self._indexed({order.order_id for order in listed.orders}, entries)
+        orders = tuple(
+            structs.replace(order, client_order_id=ours.client_order_id, purpose=ours.purpose)
+            if (ours := known.get(order.order_id))
+            else order
+            for order in listed.orders
+        )
+        return structs.replace(listed, orders=orders)
+
     def _resolve(
         self, entries: Sequence[JournalEntry], listed: OpenOrders, horizon_ms: int
     ) -> tuple[list[JournalEntry], list[JournalEntry]]:
@@ -111,13 +126,21 @@ class Observer:
         if not due:
             return list(entries), []
         ours = {order.client_order_id: order for order in listed.orders}
-        if any(_is_missing(entry, ours) for entry in due):
-            recent = self._ports.venue.recent_orders(min(entry.sent_at_ms for entry in due) - OVERLAP_MS)
-            ours = {read.order.client_order_id: _as_it_is(read) for read in recent} | ours
+        ours = self._looked_up(_missing(due, ours), due) | ours
         evidence = Evidence(horizon_ms, {order.order_id: order for order in listed.orders}, ours)
         resolved = {entry.entry_id: self._resolve_one(entry, evidence) for entry in due}
         in_doubt = [entry for entry in resolved.values() if entry is not None and entry.state is EntryState.SENT]
         return [resolved.get(entry.entry_id) or entry for entry in entries], in_doubt
+
+    def _looked_up(self, missing: Sequence[WriteItem], due: Sequence[JournalEntry]) -> dict[str, OpenOrder]:
+        """What the venue shows, by our id, of places that no list of open orders shows."""
+        if not missing:
+            return {}
+        if self._ports.venue.capabilities.identity is Identity.HASH:
+            reads = {item.client_order_id: self._ports.venue.find_order(item.order_id, item.market) for item in missing}
+            return {client_order_id: _as_it_is(read) for client_order_id, read in reads.items() if read is not None}
+        recent = self._ports.venue.recent_orders(min(entry.sent_at_ms for entry in due) - OVERLAP_MS)
+        return {read.order.client_order_id: _as_it_is(read) for read in recent}
 
     def _resolve_one(self, entry: JournalEntry, evidence: Evidence) -> JournalEntry | None:
         """The entry with what the evidence shows; None where another writer has it in hand: whoever loses re-reads."""
@@ -159,14 +182,10 @@ class Observer:
 
         By our index, then the journal, the list, recent orders, and last one by one.
         """
-        known: dict[str, KnownOrder | None] = dict(self._writes.journal.known_orders(order_ids))
-        for entry in entries:
-            for item in entry.items:
-                if entry.operation is Operation.PLACE and item.order_id in order_ids:
-                    order = KnownOrder(
-                        item.order_id, item.client_order_id, entry.purpose, entry.decision_of(item.market)
-                    )
-                    known.setdefault(item.order_id, order)
+        known: dict[str, KnownOrder | None] = dict(self._indexed(order_ids, entries))
+        if self._ports.venue.capabilities.identity is Identity.HASH:
+            # An order of ours is in the journal before it is sent, and in the index before the journal forgets it.
+            return {order_id: known.get(order_id) for order_id in order_ids}
         self._attribute(listed, known)
         if order_ids - known.keys():
             recent = self._ports.venue.recent_orders(min(fill.at_ms for fill in fills) - OVERLAP_MS)
@@ -176,6 +195,18 @@ class Observer:
             read = self._ports.venue.find_order(order_id, market_of[order_id])
             self._attribute([read.order] if read else [], known)
         return {order_id: known[order_id] for order_id in order_ids & known.keys()}
+
+    def _indexed(self, order_ids: set[str], entries: Sequence[JournalEntry]) -> dict[str, KnownOrder]:
+        """Which of these orders are ours, by our index and the journal."""
+        known = self._writes.journal.known_orders(order_ids)
+        for entry in entries:
+            for item in entry.items:
+                if entry.operation is Operation.PLACE and item.order_id in order_ids:
+                    order = KnownOrder(
+                        item.order_id, item.client_order_id, entry.purpose, entry.decision_of(item.market)
+                    )
+                    known.setdefault(item.order_id, order)
+        return known
 
     def _attribute(self, orders: Sequence[OpenOrder], known: dict[str, KnownOrder | None]) -> None:
         for order in orders:
@@ -192,7 +223,12 @@ def _as_it_is(read: OrderRead) -> OpenOrder:
     return read.order if read.status is OrderStatus.RESTING else structs.replace(read.order, remaining=0)
 
 
-def _is_missing(entry: JournalEntry, ours: dict[str, OpenOrder]) -> bool:
-    return entry.operation is Operation.PLACE and any(
-        item.is_unknown and item.client_order_id not in ours for item in entry.items
-    )
+def _missing(due: Sequence[JournalEntry], ours: dict[str, OpenOrder]) -> list[WriteItem]:
+    """The places in doubt that `ours` does not show."""
+    return [
+        item
+        for entry in due
+        if entry.operation is Operation.PLACE
+        for item in entry.items
+        if item.is_unknown and item.client_order_id not in ours
+    ]

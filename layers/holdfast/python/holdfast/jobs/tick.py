@@ -174,7 +174,11 @@ class Tick:
     ) -> tuple[Decisions, bool]:
         switches, capabilities = reading.switches, self.ports.venue.capabilities
         now_ms = self.clock.now_ms()
-        lifetime_ms = switches.quote_lifetime_intervals * switches.execution_interval_seconds * 1000
+        interval_ms = switches.execution_interval_seconds * 1000
+        # A tick may prepare its last order an interval after it decided.
+        lifetime_ms = max(
+            switches.quote_lifetime_intervals * interval_ms, capabilities.shortest_expiry_ms + interval_ms
+        )
         decider = Decider(self.ports, self.account, self.decision_id, now_ms, now_ms + lifetime_ms)
         stop = InventoryStop(
             stop_loss=capabilities.scale.money(switches.inventory_stop_loss, "inventory_stop_loss"),

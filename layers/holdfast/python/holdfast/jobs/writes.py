@@ -33,8 +33,9 @@ SomeOutcome = TypeVar("SomeOutcome", bound=Outcome)
 class Writes:
     """The only way a job sends orders. Holds and renews the lease, and numbers this tick's writes.
 
-    Every method raises BudgetExhaustedError or LeaseLostError before anything is sent; what the venue did with a
-    request that was sent is in the outcomes, never in an exception.
+    Every method raises BudgetExhaustedError, LeaseLostError or (placing, where orders are prepared first) a
+    VenueError before anything is sent; what the venue did with a request that was sent is in the outcomes, never in an
+    exception.
     """
 
     def __init__(self, ports: Ports, lease: Lease, clock: Clock) -> None:
@@ -45,7 +46,8 @@ class Writes:
         self.lease = lease
 
     def place(self, batch: Sequence[Placement], decision_id: str, *, exit: bool = False) -> list[PlaceOutcome]:
-        """Place one batch of one purpose."""
+        """Place one batch of one purpose. Identities that the venue computes are in the journal before it is sent."""
+        batch = self._ports.venue.prepare(batch)
         self._ports.throttle.take("write", self._costs.create * len(batch), exit=exit)
         items = [_placement_item(placement) for placement in batch]
         return self._send(
@@ -197,6 +199,7 @@ def _placement_item(placement: Placement) -> WriteItem:
         market=target.market,
         side=target.side,
         client_order_id=placement.client_order_id,
+        order_id=placement.order_id,
         price=target.price,
         size=target.size,
         expires_at_ms=target.expires_at_ms,

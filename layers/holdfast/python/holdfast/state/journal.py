@@ -22,7 +22,8 @@ from holdfast.state.port import (
     Write,
 )
 
-ORDER_INDEX_DAYS = 30
+# Longer than any order rests: where the venue keeps no id of ours, the index alone says that an order is ours.
+ORDER_INDEX_DAYS = 400
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(JournalEntry)
