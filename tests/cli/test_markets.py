@@ -85,12 +85,12 @@ def test_unknown_account_or_market_is_said(holdfast: Holdfast, account: str) -> 
 
 
 def test_enable_and_disable_show_in_the_list(holdfast: Holdfast, configs: MarketConfigs) -> None:
-    for market in ("B[red]", "A"):
+    for market in ("B", "A"):
         holdfast(f"markets set {market} --account kalshi-1 --param levels=2")
     assert holdfast("markets disable A --account kalshi-1").code == 0
     rows = [line.split() for line in holdfast("markets list --account kalshi-1").out.splitlines()]
     assert rows[0][:3] == ["market", "mode", "enabled"]
-    assert [row[:4] for row in rows[1:]] == [["A", "quote", "no", "0"], ["B[red]", "quote", "yes", "0"]]
+    assert [row[:4] for row in rows[1:]] == [["A", "quote", "no", "0"], ["B", "quote", "yes", "0"]]
     assert rows[1][-1] == "levels=2"
     assert holdfast("markets enable A --account kalshi-1").code == 0
     assert all(config.enabled for config in configs.list())

@@ -41,6 +41,19 @@ def test_configs_are_kept_per_account_in_order(store: MemoryStore, configs: Mark
     assert configs.list() == [second]
 
 
+@pytest.mark.parametrize("bad", ["", " M", "M N", "M,N", "M\n", "[bold]", "Ä", "x" * 129])
+def test_an_id_that_breaks_keys_or_lists_is_refused(configs: MarketConfigs, bad: str) -> None:
+    with pytest.raises(InvalidInputError, match="market"):
+        config(bad)
+    with pytest.raises(InvalidInputError, match="market"):
+        configs.get(bad)
+
+
+@pytest.mark.parametrize("good", ["KXHIGHNY-26NOV20-B40.5", "0x" + "9" * 64, "BTC-USD", "9" * 78])
+def test_the_ids_of_every_venue_are_accepted(configs: MarketConfigs, good: str) -> None:
+    assert configs.get(configs.save(config(good)).market) is not None
+
+
 def test_an_edit_of_an_old_version_is_refused(configs: MarketConfigs) -> None:
     configs.save(config())
     with pytest.raises(ConditionFailedError):
