@@ -92,7 +92,9 @@ class Trader:
             "POLY_NONCE": str(nonce),
         }
 
-    def send(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, **params: Any) -> Any:
+    def send(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, **params: Any
+    ) -> Any:
         raw = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
         signed = self.l2(method, path, raw) if headers is None else headers
         answer = self._request(method, path, raw, signed, params)
@@ -108,7 +110,7 @@ class Trader:
         return self.send("GET", path, **params)
 
     def signed(self, market: str, side: str, price: str, size: str, **more: Any) -> dict[str, Any]:
-        """The body of one order; `more`: outcome, kind, spend, post_only, expiration, domain, change (signed fields)."""
+        """The body of one order. `more`: outcome, kind, spend, post_only, expiration, domain, change."""
         found = self.venue.exchange.market(market)
         outcome, kind = more.get("outcome", 0), more.get("kind", "GTC")
         made, taken = more.get("amounts") or amounts(side, price, size, more.get("spend"))
