@@ -8,12 +8,14 @@ from holdfast.core.errors import InvalidInputError, PositionMismatchError
 from holdfast.core.market import Side
 from holdfast.core.orders import Fill, Purpose, Settlement
 from holdfast.core.positions import (
+    LATE_FILLS_MS,
     LedgerKind,
     Position,
     apply_fill,
     apply_settlement,
     executable_value,
     fill_key,
+    own_settlement,
     unrealized,
 )
 
@@ -170,6 +172,41 @@ def test_a_settlement_is_one_line_with_payout_and_fee():
     assert (line.kind, line.key, line.side, line.size) == (LedgerKind.SETTLEMENT, "settlement#M", BUY, 100)
     assert (line.cash, line.realized, line.fee) == (100 * ONE - 5, 100 * 4_000, 5)
     assert final.cash == 100 * 4_000 - 12
+
+
+LATE = 9_000 + LATE_FILLS_MS
+
+
+@pytest.mark.parametrize("price", [0, 3_700, ONE])
+@pytest.mark.parametrize(("ours", "all_of_them"), [(100, 70), (100, -50), (-100, -300), (-100, 40), (100, 250)])
+def test_a_settlement_pays_our_own_share_whoever_holds_the_rest(price, ours, all_of_them):
+    """Also where a unit pays neither nothing nor all: our 100 are worth what 100 of anybody's are."""
+    venue = Settlement("M", all_of_them, worth(all_of_them, price), 7, "scalar", 9_000)
+    assert own_settlement(venue, ours, ONE, LATE - 1) is None, "a fill may still be on its way"
+    own = own_settlement(venue, ours, ONE, LATE)
+    assert own is not None
+    assert (own.size, own.payout, own.fee) == (ours, worth(ours, price), 0)
+
+
+def worth(size, price):
+    return size * price if size > 0 else -size * (ONE - price)
+
+
+@pytest.mark.parametrize(("ours", "result", "payout"), [(5, "yes", 5 * ONE), (5, "no", 0), (-5, "no", 5 * ONE)])
+def test_where_nothing_was_held_in_all_the_result_says_what_ours_pays(ours, result, payout):
+    own = own_settlement(Settlement("M", 0, 0, 0, result, 9_000), ours, ONE, LATE)
+    assert own is not None
+    assert own.payout == payout
+
+
+def test_a_settlement_that_does_not_say_what_ours_pays_is_not_booked():
+    assert own_settlement(Settlement("M", 0, 0, 0, "scalar", 9_000), 5, ONE, LATE) is None
+    assert own_settlement(Settlement("M", -5, 0, 0, "yes", 9_000), 5, None, LATE) is None
+
+
+def test_a_settlement_of_our_size_is_booked_as_it_is_and_at_once():
+    whole = Settlement("M", 5, 5 * ONE, 3, "yes", 9_000)
+    assert own_settlement(whole, 5, ONE, 9_000) is whole
 
 
 def test_a_flat_market_settles_without_a_line():

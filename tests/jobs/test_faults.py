@@ -8,7 +8,7 @@ from holdfast.jobs.execute import execute
 from holdfast.jobs.writes import LEASE_MS
 from holdfast.state.port import Put, Store, Table
 from local.venues.kalshi import Fault, FaultKind, MissCause
-from tests.jobs.world import INTERVAL_MS, START_MS, World, world
+from tests.jobs.world import INTERVAL_MS, START_MS, World, foreign_member, world
 
 BATCH_PLACE = "POST /portfolio/events/orders/batched"
 BATCH_CANCEL = "DELETE /portfolio/events/orders/batched"
@@ -327,3 +327,20 @@ def test_settled_market_is_booked_once_and_pays_what_the_exchange_paid() -> None
         assert len(kinds) == 2
         made.assert_ledger_is_the_exchanges()
         assert made.misses(MissCause.ALREADY_CANCELED) == 0
+
+
+def test_settlement_of_more_than_ours_pays_us_our_share_once_late_fills_are_ruled_out(made: World) -> None:
+    made.tick()
+    made.exchange.apply_changes("M-1", [], [(4_800, 1_000)])
+    assert foreign_member(made).create("M-1", "ask", "0.4700", "30.00", "person").status_code == 201
+    made.tick()
+    before = made.ledger.position("M-1").position
+    made.exchange.settle("M-1", "yes")
+    made.ports.cache.ticks_until_refresh = 0
+    made.tick()
+    assert made.ledger.position("M-1").position == before
+    assert made.events("POSITION_MISMATCH")
+    for _ in range(11):
+        made.tick()
+    (line,) = [line for line in made.ledger.lines() if line.kind == "settlement"]
+    assert (line.size, line.cash) == (1_000, 1_000 * 10_000)

@@ -8,11 +8,13 @@ section 5). Elsewhere a negative size means that more was sold than we know of; 
 
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from holdfast.core.errors import InvalidInputError, PositionMismatchError
 from holdfast.core.market import Side
 from holdfast.core.orders import Fill, Purpose, Settlement, split_reducing
+
+LATE_FILLS_MS = 600_000
 
 
 class LedgerKind(StrEnum):
@@ -69,8 +71,12 @@ class LedgerLine(Struct, frozen=True):
 
 
 def fill_key(fill: Fill) -> str:
-    """The ledger key of a fill's first line: the venue's fill id and the order's, whatever the line's time."""
-    return f"{fill.fill_id}#{fill.order_id}"
+    """The ledger key of a fill's first line: the venue's fill id and the order's, whatever the line's time.
+
+    A fill that turned out void has a key of its own: that of the line that reverses it.
+    """
+    key = f"{fill.fill_id}#{fill.order_id}"
+    return f"{key}#void" if fill.void else key
 
 
 def apply_fill(
@@ -80,31 +86,33 @@ def apply_fill(
 
     A foreign fill that is passed here moves the position like ours, as it does at the venue; the caller decides.
     A fill that crosses zero makes two lines: the closing part under `fill_key`, the opening part under that with
-    "#open" added. The fee is split by size, to the unit.
+    "#open" added. The fee is split by size, to the unit. A void fill, which must have been booked before, is taken
+    back: the same trade the other way, its fee returned.
     """
     if fill.size <= 0:
         raise InvalidInputError(f"size of fill {fill.fill_id}", fill.size, "more than 0")
     if fill.market != position.market:
         raise InvalidInputError(f"market of fill {fill.fill_id}", fill.market, position.market)
-    closing, opening = split_reducing(fill.side, fill.size, position.size)
-    closing_fee = fill.fee * closing // fill.size
+    side, fee = (fill.side.opposite, -fill.fee) if fill.void else (fill.side, fill.fee)
+    closing, opening = split_reducing(side, fill.size, position.size)
+    closing_fee = fee * closing // fill.size
     parts = [(fill_key(fill), closing, closing_fee)] if closing else []
     if opening:
         key = f"{fill_key(fill)}#open" if closing else fill_key(fill)
-        parts.append((key, opening, fill.fee - closing_fee))
-    kind = LedgerKind.FOREIGN if purpose is None else LedgerKind.FILL
+        parts.append((key, opening, fee - closing_fee))
+    kind = LedgerKind.REVERSAL if fill.void else LedgerKind.FOREIGN if purpose is None else LedgerKind.FILL
     lines = []
-    for key, size, fee in parts:
-        after = _traded(position, fill.side, fill.price, size, fee, one or 0)
+    for key, size, part_fee in parts:
+        after = _traded(position, side, fill.price, size, part_fee, one or 0)
         lines.append(
             LedgerLine(
                 key=key,
                 kind=kind,
                 market=fill.market,
-                side=fill.side,
+                side=side,
                 price=fill.price,
                 size=size,
-                fee=fee,
+                fee=part_fee,
                 cash=after.cash - position.cash,
                 realized=after.realized - position.realized,
                 position_after=after.size,
@@ -147,6 +155,29 @@ def apply_settlement(position: Position, settlement: Settlement) -> tuple[Positi
         at_ms=settlement.at_ms,
     )
     return after, (line,)
+
+
+def own_settlement(settlement: Settlement, size: int, one: int | None, now_ms: int) -> Settlement | None:
+    """The settlement of our own signed size.
+
+    Where the venue's net size differs a fill may still be on its way: None until LATE_FILLS_MS have passed. After that
+    somebody else holds the difference. What a unit paid follows from the payout, or from the result where nothing was
+    held in all; None where neither says. Fees are left to the difference.
+    """
+    if settlement.size == size:
+        return settlement
+    if now_ms - settlement.at_ms < LATE_FILLS_MS:
+        return None
+    units, settled = abs(size), abs(settlement.size)
+    if settlement.size * size > 0:
+        payout = settlement.payout * units // settled
+    elif settled and one is not None:
+        payout = one * units - settlement.payout * units // settled
+    elif one is not None and settlement.result in ("yes", "no"):
+        payout = one * units if settlement.result == ("yes" if size > 0 else "no") else 0
+    else:
+        return None
+    return structs.replace(settlement, size=size, payout=payout, fee=0)
 
 
 def executable_value(position: Position, bid: int | None, ask: int | None, one: int | None) -> int | None:

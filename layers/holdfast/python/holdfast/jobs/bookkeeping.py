@@ -1,13 +1,21 @@
 """Apply the venue's fills and settlements to the ledger and the positions, each exactly once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from msgspec import structs
 
 from holdfast.core.errors import ConditionFailedError
 from holdfast.core.orders import Fill, Settlement
-from holdfast.core.positions import LedgerKind, LedgerLine, Position, apply_fill, apply_settlement, fill_key
+from holdfast.core.positions import (
+    LedgerKind,
+    LedgerLine,
+    Position,
+    apply_fill,
+    apply_settlement,
+    fill_key,
+    own_settlement,
+)
 from holdfast.jobs.ports import Ports
 from holdfast.state.journal import KnownOrder
 from holdfast.state.ledger import FILLS_PER_TRANSACTION, Ledger, StoredPosition, Watermark, attempts, contended
@@ -38,12 +46,13 @@ class Bookkeeper:
         """Book the fills that are not in the ledger yet; returns how many were new.
 
         `known` names our orders, and with None foreign ones, whose fills are noted but are no position of ours. A
-        fill whose order nobody can name yet is left for a later tick. `positions` is brought up to date. The
-        watermark moves after the bookings, so a crash only reads again.
+        fill whose order nobody can name yet is left for a later tick, and a void one is reversed if it was booked.
+        `positions` is brought up to date. The watermark moves after the bookings, so a crash only reads again.
         """
         seen = set(watermark.recent)
-        fresh = [fill for fill in fills if fill_key(fill) not in seen and fill.order_id in known]
-        unnamed = [fill for fill in fills if fill_key(fill) not in seen and fill.order_id not in known]
+        unseen = self._without_unbooked_voids([fill for fill in fills if fill_key(fill) not in seen])
+        fresh = [fill for fill in unseen if fill.order_id in known]
+        unnamed = [fill for fill in unseen if fill.order_id not in known]
         for fill in unnamed:
             self._telemetry.event("FILL_UNNAMED", Level.WARNING, account=self._account, fill_id=fill.fill_id)
         booked = 0
@@ -69,20 +78,28 @@ class Bookkeeper:
             stored = self._ledger.position(settlement.market)
             if stored.position.size == 0:
                 return False
-            if settlement.size != stored.position.size:
+            own = own_settlement(settlement, stored.position.size, self._one, now_ms)
+            if own is not settlement:
                 self._report_mismatch(settlement, stored.position)
-                if now_ms - settlement.at_ms < OVERLAP_MS:
-                    return False
-            after, lines = apply_settlement(stored.position, self._ours(settlement, stored.position))
+            if own is None:
+                return False
+            after, lines = apply_settlement(stored.position, own)
             try:
                 positions[settlement.market] = self._ledger.book(stored, after, lines)
             except ConditionFailedError as lost:
                 if 0 in lost.failed:
+                    positions[settlement.market] = self._ledger.position(settlement.market)
                     return False
                 continue
-            self._report(lines, after)
+            self._report(lines)
             return True
         raise contended(f"settlement of {settlement.market}")
+
+    def _without_unbooked_voids(self, fills: Sequence[Fill]) -> list[Fill]:
+        """Without the void fills that the ledger never had: there is nothing to take back."""
+        voids = {fill_key(fill): fill_key(structs.replace(fill, void=False)) for fill in fills if fill.void}
+        booked = self._ledger.known(list(voids.values())) if voids else set()
+        return [fill for fill in fills if not fill.void or voids[fill_key(fill)] in booked]
 
     def _book_market(
         self,
@@ -109,17 +126,9 @@ class Bookkeeper:
                 pending = [fill for fill in pending if fill_key(fill) not in booked]
                 stored = self._ledger.position(market)
                 continue
-            self._report(lines, position)
+            self._report(lines)
             return len(pending)
         raise contended(f"position of {market}")
-
-    def _ours(self, settlement: Settlement, position: Position) -> Settlement:
-        """The settlement of our own share, where the venue's net position holds foreign contracts as well."""
-        if settlement.size == position.size or self._one is None:
-            return settlement
-        won = settlement.result == ("yes" if position.size > 0 else "no")
-        payout = abs(position.size) * self._one if won else 0
-        return structs.replace(settlement, size=position.size, payout=payout, fee=0)
 
     def _report_mismatch(self, settlement: Settlement, position: Position) -> None:
         self._telemetry.event(
@@ -151,7 +160,7 @@ class Bookkeeper:
         if self._ledger.note(line):
             self._telemetry.event("FOREIGN_FILL", account=self._account, market=fill.market, fill_id=fill.fill_id)
 
-    def _report(self, lines: Iterable[LedgerLine], after: Position) -> None:
+    def _report(self, lines: Sequence[LedgerLine]) -> None:
         for line in lines:
             self._telemetry.event(
                 "LEDGER_LINE",
@@ -168,16 +177,17 @@ class Bookkeeper:
                 purpose=line.purpose.value if line.purpose else None,
                 decision_id=line.decision_id,
             )
-        self._telemetry.metric("LedgerLines", len(list(lines)))
+        self._telemetry.metric("LedgerLines", len(lines))
 
 
 def _advanced(watermark: Watermark, fills: Sequence[Fill], unnamed: Sequence[Fill]) -> Watermark:
-    """The watermark after these fills, never past one that is still to be booked.
+    """The watermark after these fills, never past one that is still to be booked or may still be void.
 
     It remembers the booked ones of the overlap before it.
     """
     read_to_ms = max([watermark.read_to_ms, *(fill.at_ms for fill in fills)])
-    read_to_ms = min([read_to_ms, *(fill.at_ms for fill in unnamed)])
+    unsettled = [*unnamed, *(fill for fill in fills if not (fill.final or fill.void))]
+    read_to_ms = min([read_to_ms, *(fill.at_ms for fill in unsettled)])
     left = {fill_key(fill) for fill in unnamed}
     recent = [fill_key(f) for f in fills if f.at_ms >= read_to_ms - OVERLAP_MS and fill_key(f) not in left]
     return Watermark(read_to_ms, tuple(recent[-_MOST_REMEMBERED:]))
