@@ -10,7 +10,7 @@ from benchmarks.signing import SDK_ENVIRONMENT, SDKS
 from holdfast.core.errors import InvalidInputError
 from holdfast.core.market import Side
 from holdfast.core.orders import Placement, Purpose, TargetOrder, TimeInForce
-from holdfast.venues.polymarket.order import SCALE, OrderBuilder, salt_of
+from holdfast.venues.polymarket.order import SCALE, OrderBuilder, meant_expiry_ms, salt_of
 from holdfast.venues.polymarket.signer import LocalSigner, SignatureType
 from holdfast.venues.polymarket.typed_data import ZERO_WORD, checksum_address
 
@@ -87,7 +87,7 @@ def ours(order, made):
         purpose=Purpose.ENTRY,
         leg="entry",
         post_only=order["post_only"],
-        expires_at_ms=order["expiration"] * 1000,
+        expires_at_ms=meant_expiry_ms(order["expiration"]),
         time_in_force=IN_FORCE[order["type"]],
     )
     builder = made[order["signature_type"], order["builder"]]

@@ -30,6 +30,10 @@ from holdfast.venues.polymarket.typed_data import (
 SCALE = Scale(price_decimals=4, size_decimals=6)
 SIZE_STEP = SCALE.size("0.01")
 _CENT = 10_000  # of pUSD, in its millionths
+# An order ends a minute before the expiry that it states, which must be three minutes ahead (facts polymarket section
+# 4). We state a minute more, so that it ends when we mean it to; the rest is the way to the venue.
+GTD_EARLY_MS = 60_000
+SHORTEST_EXPIRY_MS = 125_000
 _SALT_BITS = 53  # a JSON number that every reader keeps exact
 _POST_ONLY = ',"postOnly":true'
 _ZERO = "0x" + ZERO_WORD.hex()
@@ -88,6 +92,16 @@ def order_type_of(time_in_force: TimeInForce, expires_at_ms: int) -> str:
     return _IMMEDIATE.get(time_in_force) or ("GTD" if expires_at_ms else "GTC")
 
 
+def stated_expiry_s(expires_at_ms: int) -> int:
+    """The expiry that makes an order end at that time; 0 is never."""
+    return (expires_at_ms + GTD_EARLY_MS) // 1000 if expires_at_ms else 0
+
+
+def meant_expiry_ms(stated_s: int) -> int:
+    """When an order with this stated expiry ends; 0 is never."""
+    return max(stated_s * 1000 - GTD_EARLY_MS, 1) if stated_s else 0
+
+
 class OrderBuilder:
     """Builds and signs the orders of one account.
 
@@ -134,7 +148,7 @@ class OrderBuilder:
             side=target.side,
             amounts=amounts,
             order_type=order_type_of(target.time_in_force, target.expires_at_ms),
-            expires_at_s=0 if budgeted else target.expires_at_ms // 1000,
+            expires_at_s=0 if budgeted else stated_expiry_s(target.expires_at_ms),
             post_only=target.post_only and not budgeted,
             salt=salt_of(placement.client_order_id),
             timestamp_ms=timestamp_ms,

@@ -1,0 +1,207 @@
+"""What the account has at Polymarket: orders, fills, positions, money (facts polymarket sections 2 and 5)."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from urllib.parse import urlencode
+
+import msgspec
+
+from holdfast.clock import Clock
+from holdfast.core.errors import VenueRefusedError
+from holdfast.core.orders import Fill, OpenOrder, Settlement
+from holdfast.venues.polymarket import client as api
+from holdfast.venues.polymarket.client import PolymarketClient
+from holdfast.venues.polymarket.fills import fills_of
+from holdfast.venues.polymarket.market_reads import MarketReads
+from holdfast.venues.polymarket.order import SCALE, meant_expiry_ms
+from holdfast.venues.polymarket.pages import rows
+from holdfast.venues.polymarket.signer import SignatureType
+from holdfast.venues.polymarket.typed_data import is_position_id, token_number
+from holdfast.venues.polymarket.wire import (
+    BalanceAnswer,
+    HoldingPage,
+    HoldingRow,
+    OrderPage,
+    OrderRow,
+    TradePage,
+    cost_units,
+    decode,
+    gain_units,
+    price_units,
+    seconds,
+    side_of,
+    size_units,
+    status_word,
+)
+from holdfast.venues.port import Balance, OpenOrders, OrderRead, OrderStatus, VenuePosition
+
+_NOT_FOUND = 404
+_HOLDINGS_PER_PAGE = 1_000
+_NOTHING = frozenset({b"", b"null", b"{}", b'""'})
+_MILLIONTH = Decimal("0.000001")
+_STATUSES = {
+    "LIVE": OrderStatus.RESTING,
+    "DELAYED": OrderStatus.RESTING,
+    "UNMATCHED": OrderStatus.RESTING,
+    "MATCHED": OrderStatus.FILLED,
+    "INVALID": OrderStatus.CANCELED,
+}
+
+_ORDERS = msgspec.json.Decoder(OrderPage)
+_ORDER = msgspec.json.Decoder(OrderRow)
+_TRADES = msgspec.json.Decoder(TradePage)
+_BALANCE = msgspec.json.Decoder(BalanceAnswer)
+_HOLDINGS = msgspec.json.Decoder(HoldingPage)
+
+
+class AccountReads:
+    """The read half of the venue port that concerns the account. `wallet` holds its money, `owner` is its API key."""
+
+    def __init__(
+        self,
+        client: PolymarketClient,
+        clock: Clock,
+        markets: MarketReads,
+        *,
+        wallet: str,
+        owner: str,
+        signature_type: SignatureType,
+    ) -> None:
+        self._client, self._clock, self._markets = client, clock, markets
+        self._wallet, self._owner, self._signature_type = wallet, owner, int(signature_type)
+
+    def open_orders(self) -> OpenOrders:
+        """See the port. The venue states no as-of time. Orders carry no id of ours: whose they are, their hash says."""
+        requested_at_ms = self._clock.now_ms()
+        reads = [_order_read(row) for row in self._order_rows({})]
+        found = {read.order.order_id: read.order for read in reads if read.status is OrderStatus.RESTING}
+        return OpenOrders(orders=tuple(found.values()), as_of_ms=0, requested_at_ms=requested_at_ms)
+
+    def find_order(self, order_id: str, market: str) -> OrderRead | None:
+        """See the port. Where the look-up shows nothing, the list by id has the last word."""
+        try:
+            body = self._client.read(api.ORDER, item=order_id).strip()
+        except VenueRefusedError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            body = b""
+        if body not in _NOTHING:
+            return _order_read(decode(_ORDER, body, api.ORDER.name))
+        listed = (row for row in self._order_rows({"id": order_id}) if row.id.lower() == order_id.lower())
+        return next(map(_order_read, listed), None)
+
+    def recent_orders(self, since_ms: int) -> list[OrderRead]:
+        """See the port, but resting ones only: the venue lists no others. One that is over is found by its hash."""
+        found = {row.id: _order_read(row) for row in self._order_rows({})}
+        return [read for read in found.values() if read.order.created_at_ms >= since_ms // 1000 * 1000]
+
+    def fills(self, since_ms: int) -> list[Fill]:
+        """See the port. May begin up to two seconds earlier: the venue filters by whole seconds."""
+        query: dict[str, str | int] = {"maker_address": self._wallet, "after": max(since_ms // 1000 - 1, 0)}
+        listed = list(rows(self._client, api.TRADES, _TRADES, lambda page: page.data, query))
+        listed.reverse()  # newest first, also within one second
+        found: dict[tuple[str, str], Fill] = {}
+        for row in listed:
+            for fill in fills_of(row, self._wallet, self._owner, self._markets.fees_of):
+                found[fill.fill_id, fill.order_id] = fill
+        return sorted(found.values(), key=lambda fill: fill.at_ms)
+
+    def settlements(self, since_ms: int) -> list[Settlement]:
+        """What resolved and is still held, redeemable at what the data API says it is worth.
+
+        Whether it was resolved before `since_ms` the venue does not say, so all of it comes every time.
+        """
+        now_ms = self._clock.now_ms()
+        return [_settlement(row, now_ms) for row in self._holdings() if row.redeemable]
+
+    def positions(self) -> list[VenuePosition]:
+        """See the port, resolved ones included until they are redeemed."""
+        return [
+            VenuePosition(
+                market=row.token_id,
+                size=_held(row),
+                fees_paid=cost_units(row.entry_fees_usdc, "position.entry_fees_usdc"),
+                realized_pnl=gain_units(row.realized_pnl, "position.realized_pnl"),
+            )
+            for row in self._holdings()
+            if row.current_size
+        ]
+
+    def balance(self) -> Balance:
+        """See the port: pUSD in the wallet. What open buys reserve is not taken off: the venue doesn't say."""
+        return Balance(available=self._balance({"asset_type": "COLLATERAL"}) * SCALE.one, by_shard={})
+
+    def holding(self, market: str) -> int:
+        """The shares of a token that the venue believes are in the wallet, size units. It learns of them late."""
+        return self._balance(_token_query(market))
+
+    def refresh_holding(self, market: str) -> None:
+        """Make the venue read a token's balance from the chain again. Allowed five times a second at most."""
+        query = {**_token_query(market), "signature_type": self._signature_type}
+        self._client.read(api.REFRESH, urlencode(query))
+
+    def _balance(self, query: dict[str, str]) -> int:
+        body = self._client.read(api.BALANCE, urlencode({**query, "signature_type": self._signature_type}))
+        answer = decode(_BALANCE, body, api.BALANCE.name)
+        return size_units(answer.balance * _MILLIONTH, "balance")
+
+    def _order_rows(self, query: dict[str, str]) -> Iterator[OrderRow]:
+        return rows(self._client, api.ORDERS, _ORDERS, lambda page: page.data, query)
+
+    def _holdings(self) -> Iterator[HoldingRow]:
+        query: dict[str, str | int] = {"user": self._wallet, "limit": _HOLDINGS_PER_PAGE, "filter_amount": 0}
+        while True:
+            page = decode(_HOLDINGS, self._client.read(api.POSITIONS, urlencode(query)), api.POSITIONS.name)
+            yield from page.data
+            if not page.pagination.next_cursor or page.pagination.next_cursor == query.get("cursor"):
+                return
+            query["cursor"] = page.pagination.next_cursor
+
+
+def _token_query(market: str) -> dict[str, str]:
+    kind = "CONDITIONAL-V2" if is_position_id(token_number(market)) else "CONDITIONAL"
+    return {"asset_type": kind, "token_id": market}
+
+
+def _order_read(row: OrderRow) -> OrderRead:
+    filled = size_units(row.size_matched, "order.size_matched")
+    remaining = size_units(row.original_size, "order.original_size") - filled
+    order = OpenOrder(
+        order_id=row.id,
+        client_order_id="",
+        market=row.asset_id,
+        side=side_of(row.side, "order.side"),
+        price=price_units(row.price, "order.price"),
+        remaining=remaining,
+        filled=filled,
+        expires_at_ms=meant_expiry_ms(seconds(row.expiration, "order.expiration")),
+        created_at_ms=seconds(row.created_at, "order.created_at") * 1000,
+    )
+    return OrderRead(order, _status_of(status_word(row.status), order))
+
+
+def _status_of(word: str, order: OpenOrder) -> OrderStatus:
+    """For a word that we don't know: what remains is taken as live, and over only what has nothing left."""
+    known = _STATUSES.get(word)
+    if known is not None:
+        return known
+    if word.startswith("CANCEL"):
+        return OrderStatus.CANCELED
+    return OrderStatus.RESTING if order.remaining > 0 else OrderStatus.FILLED
+
+
+def _held(row: HoldingRow) -> int:
+    return size_units(row.current_size.quantize(_MILLIONTH, "ROUND_FLOOR"), "position.current_size")
+
+
+def _settlement(row: HoldingRow, now_ms: int) -> Settlement:
+    size = _held(row)
+    price = price_units(row.current_price, "position.current_price")
+    return Settlement(
+        market=row.token_id,
+        size=size,
+        payout=size * price,
+        fee=0,
+        result="won" if price == SCALE.one else "lost" if price == 0 else "split",
+        at_ms=row.last_event_at * 1000 if isinstance(row.last_event_at, int) else now_ms,
+    )

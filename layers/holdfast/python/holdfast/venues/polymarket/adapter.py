@@ -1,0 +1,167 @@
+"""Polymarket as a venue: the port's methods, each handed to the part that speaks its messages."""
+
+from collections.abc import Callable, Sequence
+from time import perf_counter_ns
+
+import msgspec
+from msgspec import Struct
+
+from holdfast.clock import Clock
+from holdfast.core.book import OrderBook
+from holdfast.core.capabilities import Capabilities
+from holdfast.core.market import MarketRules
+from holdfast.core.orders import Amendment, Cancellation, Fill, Placement, Reduction, Settlement
+from holdfast.core.outcomes import CancelOutcome, ChangeOutcome, PlaceOutcome, Refusal, Refused
+from holdfast.venues.polymarket import client as api
+from holdfast.venues.polymarket.account_reads import AccountReads
+from holdfast.venues.polymarket.client import PolymarketClient
+from holdfast.venues.polymarket.errors import read_failure
+from holdfast.venues.polymarket.headers import ApiCredentials
+from holdfast.venues.polymarket.market_reads import MarketReads
+from holdfast.venues.polymarket.order import OrderBuilder
+from holdfast.venues.polymarket.settings import PolymarketSettings, capabilities_of
+from holdfast.venues.polymarket.signer import Signer
+from holdfast.venues.polymarket.wire import Beat, decode
+from holdfast.venues.polymarket.writes import OrderWrites
+from holdfast.venues.port import Balance, Meter, OpenOrders, OrderRead, VenuePosition, VenueStatus
+from holdfast.venues.transport import Transport
+
+_FIXED = Refused(Refusal.NOT_SENT, "unsupported", "the venue changes no order in place")
+_BEAT = msgspec.json.Decoder(Beat)
+
+
+class Heartbeat(Struct, frozen=True):
+    """What a heartbeat did. `next_id` goes with the next one, also after a refusal, which keeps nothing alive."""
+
+    accepted: bool
+    next_id: str
+
+
+class PolymarketVenue:
+    """One Polymarket account behind the venue port (`holdfast.venues.port.Venue`, which documents the methods).
+
+    A market is one outcome token, by its decimal id. Prices are 0.0001, sizes 0.000001 shares, money 10^-10 pUSD. Not
+    safe for use by two threads at once.
+    """
+
+    name = "polymarket"
+
+    def __init__(
+        self,
+        settings: PolymarketSettings,
+        signer: Signer,
+        credentials: ApiCredentials,
+        transport: Transport,
+        clock: Clock,
+        meter: Meter,
+        stopwatch_ns: Callable[[], int] = perf_counter_ns,
+    ) -> None:
+        """Nothing is sent yet. Raises InvalidInputError on a base_url that is not https or loopback."""
+        builder = OrderBuilder(
+            signer,
+            credentials.key,
+            wallet=settings.wallet,
+            signature_type=settings.signature_type,
+            builder=settings.builder_word,
+            chain_id=settings.chain_id,
+        )
+        self._client = PolymarketClient(settings, signer.address, credentials, transport, clock, meter, stopwatch_ns)
+        self._markets = MarketReads(self._client, clock)
+        self._account = AccountReads(
+            self._client,
+            clock,
+            self._markets,
+            wallet=settings.wallet or signer.address,
+            owner=credentials.key,
+            signature_type=settings.signature_type,
+        )
+        self._orders = OrderWrites(self._client, clock, self._markets, builder)
+        self._capabilities = capabilities_of(settings.tier)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the account can do. The venue states no limits; the settings' tier does."""
+        return self._capabilities
+
+    def connect(self) -> None:
+        """Nothing is read: limits come from the settings, rules when they are asked for."""
+
+    def status(self) -> VenueStatus:
+        """See the port."""
+        return self._markets.status()
+
+    def market_rules(self, markets: Sequence[str]) -> dict[str, MarketRules]:
+        """See the port."""
+        return self._markets.market_rules(markets)
+
+    def books(self, markets: Sequence[str]) -> dict[str, OrderBook]:
+        """See the port."""
+        return self._markets.books(markets)
+
+    def open_orders(self) -> OpenOrders:
+        """See the port."""
+        return self._account.open_orders()
+
+    def find_order(self, order_id: str, market: str) -> OrderRead | None:
+        """See the port."""
+        return self._account.find_order(order_id, market)
+
+    def recent_orders(self, since_ms: int) -> list[OrderRead]:
+        """See the port, but resting ones only: the venue lists no others."""
+        return self._account.recent_orders(since_ms)
+
+    def fills(self, since_ms: int) -> list[Fill]:
+        """See the port."""
+        return self._account.fills(since_ms)
+
+    def settlements(self, since_ms: int) -> list[Settlement]:
+        """What resolved and is not redeemed yet, whenever it resolved."""
+        return self._account.settlements(since_ms)
+
+    def positions(self) -> list[VenuePosition]:
+        """See the port."""
+        return self._account.positions()
+
+    def balance(self) -> Balance:
+        """See the port."""
+        return self._account.balance()
+
+    def holding(self, market: str) -> int:
+        """Shares of a token in the wallet as the venue's cache has them, size units."""
+        return self._account.holding(market)
+
+    def refresh_holding(self, market: str) -> None:
+        """Have that cache read the chain again: shares that were just bought can be sold only after it has."""
+        self._account.refresh_holding(market)
+
+    def prepare(self, batch: Sequence[Placement]) -> list[Placement]:
+        """See the port."""
+        return self._orders.prepare(batch)
+
+    def place(self, batch: Sequence[Placement], deadline_ms: int) -> list[PlaceOutcome]:
+        """See the port."""
+        return self._orders.place(batch, deadline_ms)
+
+    def cancel(self, batch: Sequence[Cancellation], deadline_ms: int) -> list[CancelOutcome]:
+        """See the port."""
+        return self._orders.cancel(batch, deadline_ms)
+
+    def amend(self, amendment: Amendment, deadline_ms: int) -> ChangeOutcome:
+        """Refused: the venue changes no order in place."""
+        return _FIXED
+
+    def decrease(self, reduction: Reduction, deadline_ms: int) -> ChangeOutcome:
+        """Refused: the venue changes no order in place."""
+        return _FIXED
+
+    def heartbeat(self, last_id: str, deadline_ms: int) -> Heartbeat:
+        """Keep this API key's orders alive; the first one ("" as id) arms it, and nothing disarms it.
+
+        From then on every open order of the key is cancelled ten seconds after the last accepted one: never on a key
+        that holds exits. Raises a VenueError where the venue gave no id, NoAnswerError where it gave no answer.
+        """
+        answer = self._client.write(api.HEARTBEAT, msgspec.json.encode({"heartbeat_id": last_id}), deadline_ms)
+        accepted = 200 <= answer.status < 300
+        if not accepted and answer.status != 400:
+            raise read_failure(api.HEARTBEAT.name, answer)
+        return Heartbeat(accepted, decode(_BEAT, answer.body, api.HEARTBEAT.name).heartbeat_id)

@@ -1,0 +1,136 @@
+"""One signed, metered request at a time. Never retries: what an answer means is decided above."""
+
+from collections.abc import Callable
+from time import perf_counter_ns
+
+from msgspec import Struct
+
+from holdfast.clock import Clock
+from holdfast.core.errors import VenueUnavailableError
+from holdfast.venues.polymarket.errors import Window, read_failure, window_of
+from holdfast.venues.polymarket.headers import ApiCredentials
+from holdfast.venues.polymarket.settings import (
+    BALANCE_COST,
+    LIST_COST,
+    READ_BUCKET,
+    READ_COST,
+    REFRESH_COST,
+    PolymarketSettings,
+)
+from holdfast.venues.port import Meter
+from holdfast.venues.transport import HttpAnswer, NoAnswerError, Transport
+
+READ_TIMEOUT_MS = 5_000
+WRITE_TIMEOUT_MS = 10_000
+
+
+class Endpoint(Struct, frozen=True):
+    """One operation. `path` may end in a {} for an id; `cost` is in tokens of the read bucket, 0 for writes."""
+
+    method: str
+    path: str
+    cost: int = 0
+    signed: bool = True
+    data_api: bool = False
+
+    @property
+    def name(self) -> str:
+        """How metrics call it."""
+        return f"{self.method} {self.path}"
+
+
+TIME = Endpoint("GET", "/time", READ_COST, signed=False)
+MARKET_BY_TOKEN = Endpoint("GET", "/markets-by-token/{}", READ_COST, signed=False)
+MARKET = Endpoint("GET", "/clob-markets/{}", READ_COST, signed=False)
+BOOKS = Endpoint("POST", "/books", LIST_COST, signed=False)
+ORDERS = Endpoint("GET", "/data/orders", LIST_COST)
+ORDER = Endpoint("GET", "/data/order/{}", LIST_COST)
+TRADES = Endpoint("GET", "/data/trades", LIST_COST)
+BALANCE = Endpoint("GET", "/balance-allowance", BALANCE_COST)
+REFRESH = Endpoint("GET", "/balance-allowance/update", REFRESH_COST)
+POSITIONS = Endpoint("GET", "/v2/positions", BALANCE_COST, signed=False, data_api=True)
+PLACE = Endpoint("POST", "/order")
+PLACE_BATCH = Endpoint("POST", "/orders")
+CANCEL = Endpoint("DELETE", "/order")
+CANCEL_BATCH = Endpoint("DELETE", "/orders")
+HEARTBEAT = Endpoint("POST", "/v1/heartbeats")
+
+
+class PolymarketClient:
+    """Thin HTTP for one account: signs, sends, counts, and pays for reads.
+
+    `window` is the restriction that the venue stated last, None where it stated none since it last took an order.
+    """
+
+    def __init__(
+        self,
+        settings: PolymarketSettings,
+        address: str,
+        credentials: ApiCredentials,
+        transport: Transport,
+        clock: Clock,
+        meter: Meter,
+        stopwatch_ns: Callable[[], int] = perf_counter_ns,
+    ) -> None:
+        self._clob, self._data = settings.clob_origin, settings.data_origin
+        self._address, self._credentials = address, credentials
+        self._transport, self._clock, self._meter = transport, clock, meter
+        self._stopwatch_ns = stopwatch_ns
+        self.window: Window | None = None
+
+    def read(self, endpoint: Endpoint, query: str = "", item: str = "", body: bytes | None = None) -> bytes:
+        """The body of a 2xx answer. Raises BudgetExhaustedError before sending, or a VenueError."""
+        answer = self.ask(endpoint, query, item, body)
+        if 200 <= answer.status < 300:
+            return answer.body
+        raise read_failure(endpoint.name, answer)
+
+    def ask(self, endpoint: Endpoint, query: str = "", item: str = "", body: bytes | None = None) -> HttpAnswer:
+        """The answer to a read, whatever its status. Raises VenueUnavailableError where none came."""
+        self._meter.spend(READ_BUCKET, endpoint.cost, endpoint.name)
+        path = endpoint.path.replace("{}", item)
+        try:
+            return self._send(endpoint, path, query, body, self._headers(endpoint, path, body), READ_TIMEOUT_MS)
+        except NoAnswerError as error:
+            raise VenueUnavailableError(f"{endpoint.name}: no answer: {error}") from error
+
+    def write(self, endpoint: Endpoint, body: bytes, deadline_ms: int) -> HttpAnswer:
+        """The answer to a write, whatever its status. Raises NoAnswerError; `sent` False past the deadline.
+
+        The clock is read last before sending, and the wait for the answer ends at the deadline, so that whoever
+        resolves the outcome after it does not race with this request.
+        """
+        headers = self._headers(endpoint, endpoint.path, body)
+        left_ms = deadline_ms - self._clock.now_ms()
+        if left_ms <= 0:
+            raise NoAnswerError(f"{endpoint.name}: the deadline had passed by {-left_ms} ms", sent=False)
+        return self._send(endpoint, endpoint.path, "", body, headers, min(WRITE_TIMEOUT_MS, left_ms))
+
+    def _headers(self, endpoint: Endpoint, path: str, body: bytes | None) -> dict[str, str]:
+        headers = {}
+        if endpoint.signed:
+            now_s = self._clock.now_ms() // 1000
+            text = body.decode() if body is not None else ""
+            headers = self._credentials.headers(self._address, now_s, endpoint.method, path, text)
+        headers["Accept"] = "application/json"
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        return headers
+
+    def _send(
+        self, endpoint: Endpoint, path: str, query: str, body: bytes | None, headers: dict[str, str], timeout_ms: int
+    ) -> HttpAnswer:
+        url = f"{self._data if endpoint.data_api else self._clob}{path}"
+        if query:
+            url = f"{url}?{query}"
+        status = 0
+        started = self._stopwatch_ns()
+        try:
+            answer = self._transport.send(endpoint.method, url, headers, body, timeout_ms)
+            status = answer.status
+        finally:
+            self._meter.record(endpoint.name, status, (self._stopwatch_ns() - started) // 1_000)
+        stated = window_of(answer, self._clock.now_ms())
+        if stated is not None:
+            self.window = stated
+        return answer

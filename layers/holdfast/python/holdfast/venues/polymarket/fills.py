@@ -1,0 +1,75 @@
+"""Our fills out of Polymarket's trades (facts polymarket sections 2.2 and 4).
+
+One trade is one taker against one or more makers, and shows up where any of them is us. Each order of ours in it is one
+fill with the price and size of its own part. The trade is settled on the chain afterwards: until it is confirmed it may
+still fail, and then it never happened.
+"""
+
+from collections.abc import Callable, Iterator
+
+from holdfast.core.errors import VenueUnavailableError
+from holdfast.core.market import Side
+from holdfast.core.orders import Fill
+from holdfast.venues.polymarket.fees import FeeSchedule
+from holdfast.venues.polymarket.wire import (
+    MakerPart,
+    TradeRow,
+    executed_price,
+    seconds,
+    side_of,
+    size_units,
+    status_word,
+)
+
+_FINAL = frozenset({"CONFIRMED", "FAILED"})
+_VOID = "FAILED"
+
+
+def fills_of(trade: TradeRow, wallet: str, owner: str, fees_of: Callable[[str], FeeSchedule]) -> Iterator[Fill]:
+    """Our fills of one trade. A taker's fee is computed from its market's schedule (`fees_of` its condition)."""
+    status = status_word(trade.status)
+    at_ms = seconds(trade.match_time, "trade.match_time") * 1000
+    if at_ms == 0:
+        raise VenueUnavailableError(f"trade {trade.id}: match_time is empty")
+    taker_side = side_of(trade.side, "trade.side")
+    final, void = status in _FINAL, status == _VOID
+    if trade.trader_side.upper() == "TAKER":
+        price = executed_price(trade.price, taker_side, "trade.price")
+        size = size_units(trade.size, "trade.size")
+        yield Fill(
+            fill_id=trade.id,
+            order_id=trade.taker_order_id,
+            market=trade.asset_id,
+            side=taker_side,
+            price=price,
+            size=size,
+            fee=fees_of(trade.market).taker_fee(price, size),
+            is_taker=True,
+            at_ms=at_ms,
+            final=final,
+            void=void,
+        )
+    for part in trade.maker_orders or ():
+        if part.owner == owner or part.maker_address.lower() == wallet.lower():
+            side = _side_of(part, trade.asset_id, taker_side)
+            yield Fill(
+                fill_id=trade.id,
+                order_id=part.order_id,
+                market=part.asset_id,
+                side=side,
+                price=executed_price(part.price, side, "maker_order.price"),
+                size=size_units(part.matched_amount, "maker_order.matched_amount"),
+                fee=0,
+                is_taker=False,
+                at_ms=at_ms,
+                final=final,
+                void=void,
+            )
+
+
+def _side_of(part: MakerPart, taker_token: str, taker_side: Side) -> Side:
+    """Where a part has no side: on the taker's token the other one, on the other token the same one (both buy and a
+    pair is minted, or both sell and one is merged)."""
+    if part.side:
+        return side_of(part.side, "maker_order.side")
+    return taker_side.opposite if part.asset_id == taker_token else taker_side

@@ -1,0 +1,384 @@
+"""Cancels, orders, fills and money at Polymarket: what is asked, and what each answer means."""
+
+import json
+from decimal import Decimal
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from holdfast.clock import VirtualClock
+from holdfast.core.capabilities import CancelAck, Identity
+from holdfast.core.errors import (
+    InvalidInputError,
+    VenueAuthError,
+    VenueRateLimitedError,
+    VenueRefusedError,
+    VenueUnavailableError,
+)
+from holdfast.core.market import Side
+from holdfast.core.orders import Amendment, OpenOrder, Reduction, Settlement
+from holdfast.core.outcomes import Canceled, Refusal, Refused, Unknown
+from holdfast.venues.polymarket.adapter import PolymarketVenue
+from holdfast.venues.polymarket.fees import HIGHEST, FeeSchedule
+from holdfast.venues.polymarket.headers import ApiCredentials
+from holdfast.venues.polymarket.order import SCALE
+from holdfast.venues.polymarket.settings import PolymarketSettings
+from holdfast.venues.polymarket.signer import LocalSigner, SignatureType
+from holdfast.venues.port import OrderStatus
+from holdfast.venues.transport import RequestsTransport
+from tests.venues.kalshi_scripted import NOW_MS, CountingMeter, Reply, ScriptedServer, scripted_server
+from tests.venues.polymarket_scripted import (
+    CONDITION,
+    DEADLINE,
+    KEY,
+    MARKET,
+    NO,
+    OWNER,
+    WALLET,
+    YES,
+    cancellation,
+    order_row,
+    page,
+    trade_row,
+    units,
+    venue_at,
+)
+
+NOW_S = NOW_MS // 1000
+FAILURES = [
+    (Reply(401, {"error": "Unauthorized/Invalid api key"}), VenueAuthError),
+    (Reply(429, {"error": "slow down"}), VenueRateLimitedError),
+    (Reply(400, {"error": "invalid order params payload"}), VenueRefusedError),
+    (Reply(500, {"error": "Internal server error"}), VenueUnavailableError),
+    (Reply(425, {"error": "service not ready"}), VenueUnavailableError),
+    (Reply(200, b"{"), VenueUnavailableError),
+    (Reply(200, {}), VenueUnavailableError),
+    (Reply(how="drop"), VenueUnavailableError),
+]
+
+
+@pytest.fixture
+def server():
+    with scripted_server() as running:
+        yield running
+
+
+def query_of(asked):
+    return {name: values[0] for name, values in parse_qs(urlsplit(asked.target).query).items()}
+
+
+def test_one_order_is_cancelled_by_its_hash_and_many_in_one_list(server: ScriptedServer):
+    server.script(Reply(200, {"canceled": ["0xA"], "not_canceled": {}}), Reply(200, {"canceled": ["0xb", "0xA"]}))
+    venue = venue_at(server.url)
+    assert venue.cancel([cancellation("0xa")], DEADLINE) == [Canceled("0xa", 0, 0, says_fills=False)]
+    assert len(venue.cancel([cancellation("0xa"), cancellation("0xb")], DEADLINE)) == 2
+    one, many = server.asked
+    assert (one.method, one.target, json.loads(one.body)) == ("DELETE", "/order", {"orderID": "0xa"})
+    assert (many.method, many.target, json.loads(many.body)) == ("DELETE", "/orders", ["0xa", "0xb"])
+
+
+def test_not_cancelled_proves_nothing_and_an_order_that_is_not_mentioned_is_unknown(server: ScriptedServer):
+    words = "order can't be found - already canceled or matched"
+    server.script(Reply(200, {"canceled": ["0x1"], "not_canceled": {"0x2": words}}))
+    outcomes = venue_at(server.url).cancel([cancellation(f"0x{n}") for n in (1, 2, 3)], DEADLINE)
+    assert isinstance(outcomes[0], Canceled)
+    assert outcomes[1] == Refused(Refusal.NOT_FOUND, "not_canceled", words)
+    assert isinstance(outcomes[2], Unknown)
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(500), Reply(425), Reply(how="drop"), Reply(200, b"[]"), Reply(429), Reply(503)]
+)
+def test_a_cancel_whose_answer_decides_nothing_is_unknown(server: ScriptedServer, reply):
+    server.script(reply)
+    outcomes = venue_at(server.url).cancel([cancellation("0x1"), cancellation("0x2")], DEADLINE)
+    assert [type(outcome) for outcome in outcomes] == [Unknown, Unknown]
+
+
+def test_nothing_is_cancelled_after_the_deadline(server: ScriptedServer):
+    [outcome] = venue_at(server.url).cancel([cancellation("0x1")], NOW_MS)
+    assert outcome.reason is Refusal.NOT_SENT
+    assert server.asked == []
+
+
+def test_orders_are_not_changed_in_place(server: ScriptedServer):
+    venue = venue_at(server.url)
+    assert venue.amend(Amendment("0x1", "", YES, Side.BUY, 1, 1, 0), DEADLINE).reason is Refusal.NOT_SENT
+    assert venue.decrease(Reduction("0x1", YES, Side.BUY, 1), DEADLINE).reason is Refusal.NOT_SENT
+    assert server.asked == []
+
+
+def test_every_page_of_open_orders_is_read(server: ScriptedServer):
+    over = order_row("0x9", status="MATCHED", size_matched="10.5")
+    server.script(
+        Reply(200, page(order_row("0x1", status="ORDER_STATUS_LIVE"), over, next_cursor="MTAw")),
+        Reply(200, page(order_row("0x2", side="SELL", size_matched="0.250001", expiration=str(NOW_S + 400)))),
+    )
+    meter = CountingMeter()
+    found = venue_at(server.url, meter=meter).open_orders()
+    assert [query_of(asked)["next_cursor"] for asked in server.asked] == ["MA==", "MTAw"]
+    assert (found.as_of_ms, found.requested_at_ms) == (0, NOW_MS)
+    assert found.orders == (
+        OpenOrder("0x1", "", YES, Side.BUY, 4_700, 10_500_000, created_at_ms=NOW_S * 1000),
+        OpenOrder(
+            *("0x2", "", YES, Side.SELL, 4_700, 10_249_999),
+            filled=250_001,
+            expires_at_ms=(NOW_S + 340) * 1000,
+            created_at_ms=NOW_S * 1000,
+        ),
+    )
+    assert meter.spent == [("read", 2, "GET /data/orders")] * 2
+
+
+def test_a_cursor_that_comes_back_is_an_error_not_a_list(server: ScriptedServer):
+    server.script(Reply(200, page(next_cursor="MTAw")), Reply(200, page(next_cursor="MTAw")))
+    with pytest.raises(VenueUnavailableError):
+        venue_at(server.url).open_orders()
+
+
+@pytest.mark.parametrize(("reply", "error"), FAILURES)
+def test_an_error_is_never_an_empty_list(server: ScriptedServer, reply, error):
+    server.script(*[reply] * 5)
+    venue = venue_at(server.url)
+    reads = (venue.open_orders, lambda: venue.fills(0), venue.positions, venue.balance, lambda: venue.books([YES]))
+    for read in reads:
+        with pytest.raises(error):
+            read()
+
+
+@pytest.mark.parametrize(
+    ("status", "matched", "expected"),
+    [
+        ("LIVE", "1", OrderStatus.RESTING),
+        ("DELAYED", "0", OrderStatus.RESTING),
+        ("MATCHED", "10.5", OrderStatus.FILLED),
+        ("CANCELED", "3", OrderStatus.CANCELED),
+        ("ORDER_STATUS_CANCELED_MARKET_RESOLVED", "0", OrderStatus.CANCELED),
+        ("CANCELED_order couldn't be fully filled", "0", OrderStatus.CANCELED),
+        ("INVALID", "0", OrderStatus.CANCELED),
+        ("A_WORD_OF_TOMORROW", "3", OrderStatus.RESTING),
+        ("A_WORD_OF_TOMORROW", "10.5", OrderStatus.FILLED),
+    ],
+)
+def test_an_order_is_found_by_its_hash_in_any_status(server: ScriptedServer, status, matched, expected):
+    server.script(Reply(200, order_row("0xabc", status=status, size_matched=matched)))
+    read = venue_at(server.url).find_order("0xabc", YES)
+    assert server.asked[0].target == "/data/order/0xabc"
+    assert (read.status, read.order.filled) == (expected, SCALE.size(matched))
+
+
+@pytest.mark.parametrize("nothing", [Reply(404, {"error": "not found"}), Reply(200, b"null"), Reply(200, b"")])
+def test_where_the_look_up_shows_nothing_the_list_decides(server: ScriptedServer, nothing):
+    server.script(nothing, Reply(200, page(order_row("0xABC"))), nothing, Reply(200, page(order_row("0xother"))))
+    venue = venue_at(server.url)
+    assert venue.find_order("0xabc", YES).order.order_id == "0xABC"
+    assert query_of(server.asked[1])["id"] == "0xabc"
+    assert venue.find_order("0xabc", YES) is None
+
+
+def test_a_failed_look_up_is_not_an_absent_order(server: ScriptedServer):
+    server.script(Reply(500))
+    with pytest.raises(VenueUnavailableError):
+        venue_at(server.url).find_order("0xabc", YES)
+
+
+def test_recent_orders_are_those_that_rest(server: ScriptedServer):
+    old = order_row("0x0", created_at=NOW_S - 100)
+    server.script(Reply(200, page(order_row("0x1"), old)))
+    assert [read.order.order_id for read in venue_at(server.url).recent_orders(NOW_MS - 50_000)] == ["0x1"]
+
+
+def test_a_takers_fill_has_the_trades_price_and_a_computed_fee(server: ScriptedServer):
+    server.script(Reply(200, page(trade_row())), Reply(200, MARKET))
+    [fill] = venue_at(server.url).fills(NOW_MS - 5_500)
+    asked = query_of(server.asked[0])
+    assert (asked["maker_address"], asked["after"]) == (WALLET, str((NOW_MS - 5_500) // 1000 - 1))
+    assert server.asked[1].target == f"/clob-markets/{CONDITION}"
+    assert (fill.fill_id, fill.order_id, fill.market, fill.side) == ("t-1", "0xt", YES, Side.BUY)
+    assert (fill.price, fill.size, fill.is_taker) == (4_700, 10_000_000, True)
+    assert fill.fee == units("0.12455")  # 10 x 0.05 x 0.47 x 0.53 = 0.12455
+    assert fill.at_ms == NOW_S * 1000
+
+
+def test_a_makers_fills_are_our_own_parts_of_the_trade_without_a_fee(server: ScriptedServer):
+    parts = [
+        {"order_id": "0xa", "owner": OWNER, "matched_amount": "4", "price": "0.47", "asset_id": YES, "side": "SELL"},
+        {"order_id": "0xb", "owner": "x", "matched_amount": "5", "price": "0.46", "asset_id": YES, "side": "SELL"},
+        {"order_id": "0xc", "maker_address": WALLET.lower(), "matched_amount": "1", "price": "0.53", "asset_id": NO},
+    ]
+    server.script(Reply(200, page(trade_row(trader_side="MAKER", maker_orders=parts))))
+    first, second = venue_at(server.url).fills(0)
+    assert (first.order_id, first.side, first.market, first.price, first.size) == (
+        "0xa",
+        Side.SELL,
+        YES,
+        4_700,
+        4_000_000,
+    )
+    # The taker bought YES, so whoever met it on NO bought too, and a pair was minted.
+    assert (second.order_id, second.side, second.market, second.price) == ("0xc", Side.BUY, NO, 5_300)
+    assert {fill.fee for fill in (first, second)} == {0}
+    assert {fill.fill_id for fill in (first, second)} == {"t-1"}
+
+
+def test_a_trade_with_ourselves_is_two_fills(server: ScriptedServer):
+    part = {"order_id": "0xa", "owner": OWNER, "matched_amount": "10", "price": "0.47", "asset_id": YES, "side": "SELL"}
+    server.script(Reply(200, page(trade_row(maker_orders=[part]))), Reply(200, MARKET))
+    assert [(fill.order_id, fill.side) for fill in venue_at(server.url).fills(0)] == [
+        ("0xt", Side.BUY),
+        ("0xa", Side.SELL),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "final", "void"),
+    [
+        ("MATCHED", False, False),
+        ("MATCHED_NOT_BROADCASTED", False, False),
+        ("TRADE_STATUS_MINED", False, False),
+        ("RETRYING", False, False),
+        ("TRADE_STATUS_CONFIRMED", True, False),
+        ("FAILED", True, True),
+        ("A_WORD_OF_TOMORROW", False, False),
+    ],
+)
+def test_a_fill_is_final_once_it_is_confirmed_and_void_once_it_failed(server: ScriptedServer, status, final, void):
+    server.script(Reply(200, page(trade_row(status=status))), Reply(200, MARKET))
+    [fill] = venue_at(server.url).fills(0)
+    assert (fill.final, fill.void) == (final, void)
+
+
+def test_fills_come_oldest_first_from_every_page(server: ScriptedServer):
+    server.script(
+        Reply(200, page(trade_row("t-3"), trade_row("t-2"), next_cursor="MTAw")),
+        Reply(200, page(trade_row("t-1", match_time=str(NOW_S - 9)))),
+        Reply(200, MARKET),
+    )
+    assert [fill.fill_id for fill in venue_at(server.url).fills(0)] == ["t-1", "t-2", "t-3"]
+
+
+def test_a_price_finer_than_the_scale_is_rounded_against_us(server: ScriptedServer):
+    rows = [trade_row("t-1", price="0.47001"), trade_row("t-2", price="0.47009", side="SELL")]
+    server.script(Reply(200, page(*rows)), Reply(200, MARKET))
+    assert sorted((fill.side, fill.price) for fill in venue_at(server.url).fills(0)) == [
+        (Side.BUY, 4_701),
+        (Side.SELL, 4_700),
+    ]
+
+
+def test_the_fee_of_a_market_that_is_gone_is_not_understated(server: ScriptedServer):
+    server.script(Reply(200, page(trade_row())), Reply(404, {"error": "market not found"}))
+    [fill] = venue_at(server.url).fills(0)
+    assert fill.fee == HIGHEST.taker_fee(4_700, 10_000_000)
+
+
+def test_fills_are_not_read_while_their_fees_can_not_be(server: ScriptedServer):
+    server.script(Reply(200, page(trade_row())), Reply(500))
+    with pytest.raises(VenueUnavailableError):
+        venue_at(server.url).fills(0)
+
+
+@pytest.mark.parametrize(
+    ("rate", "exponent", "price", "size", "fee"),
+    [
+        ("0.07", "1", "0.5", "100", "1.75"),
+        ("0.07", "2", "0.5", "100", "0.4375"),
+        ("0.05", "1", "0.01", "5", "0.00248"),  # 0.002475 is rounded at the fifth decimal
+        ("0.04", "1", "0.0001", "1", "0.00001"),  # and is one of it at least
+        ("0", "1", "0.5", "100", "0"),
+    ],
+)
+def test_the_takers_fee(rate, exponent, price, size, fee):
+    schedule = FeeSchedule(Decimal(rate), Decimal(exponent))
+    assert schedule.taker_fee(SCALE.price(price), SCALE.size(size)) == units(fee)
+
+
+def test_balances_are_millionths_of_the_chain(server: ScriptedServer):
+    server.script(
+        Reply(200, {"balance": "1234567", "allowances": {}}), Reply(200, {"balance": "79380000"}), Reply(200, b"")
+    )
+    venue = venue_at(server.url, wallet="0x" + "12" * 20, signature_type=SignatureType.DEPOSIT_WALLET)
+    assert venue.balance().available == units("1.234567")
+    assert venue.holding(YES) == SCALE.size("79.38")
+    venue.refresh_holding(YES)
+    assert query_of(server.asked[0]) == {"asset_type": "COLLATERAL", "signature_type": "3"}
+    assert query_of(server.asked[1]) == {"asset_type": "CONDITIONAL", "token_id": YES, "signature_type": "3"}
+    assert urlsplit(server.asked[2].target).path == "/balance-allowance/update"
+
+
+def holding(**changes):
+    row = {
+        "token_id": YES, "condition_id": CONDITION, "current_size": 12.5, "current_price": 0.4, "status": "OPEN",
+        "realized_pnl": -1.25, "entry_fees_usdc": 0.1, "redeemable": False, "last_event_at": NOW_S,
+    }
+    return row | changes
+
+
+def test_positions_and_settlements_come_from_every_page_of_the_data_api(server: ScriptedServer):
+    won = holding(token_id=NO, current_price=1, redeemable=True)
+    for _ in range(2):
+        server.script(
+            Reply(200, {"data": [holding()], "pagination": {"has_more": True, "next_cursor": "next"}}),
+            Reply(200, {"data": [won], "pagination": {"has_more": False, "next_cursor": None}}),
+        )
+    venue = venue_at(server.url)
+    assert [(position.market, position.size, position.fees_paid) for position in venue.positions()] == [
+        (YES, SCALE.size("12.5"), units("0.1")),
+        (NO, SCALE.size("12.5"), units("0.1")),
+    ]
+    assert venue.settlements(0) == [Settlement(NO, SCALE.size("12.5"), units("12.5"), 0, "won", NOW_S * 1000)]
+    assert urlsplit(server.asked[0].target).path == "/data-api/v2/positions"
+    assert query_of(server.asked[1])["cursor"] == "next"
+    assert query_of(server.asked[0])["user"] == WALLET
+
+
+def test_a_heartbeat_hands_on_the_id_that_the_venue_expects(server: ScriptedServer):
+    server.script(
+        Reply(200, {"heartbeat_id": "b-1"}),
+        Reply(400, {"error_msg": "Invalid Heartbeat ID", "heartbeat_id": "b-1"}),
+        Reply(500),
+    )
+    venue = venue_at(server.url)
+    first = venue.heartbeat("", DEADLINE)
+    second = venue.heartbeat("wrong", DEADLINE)
+    assert (first.accepted, first.next_id) == (True, "b-1")
+    assert (second.accepted, second.next_id) == (False, "b-1")
+    assert json.loads(server.asked[0].body) == {"heartbeat_id": ""}
+    with pytest.raises(VenueUnavailableError):
+        venue.heartbeat("b-1", DEADLINE)
+
+
+def test_capabilities_follow_the_tier():
+    standard = venue_at("http://127.0.0.1:1").capabilities
+    assert (standard.identity, standard.cancel_ack, standard.netting) == (Identity.HASH, CancelAck.FINAL, False)
+    # 40 orders or 80 cancels a second, and bursts of 60 or 120.
+    assert standard.write_bucket.refill // standard.costs.create == 40
+    assert standard.write_bucket.capacity // standard.costs.create == 60
+    assert standard.write_bucket.refill // standard.costs.cancel == 80
+    assert (standard.batch_create, standard.batch_cancel) == (15, 120)
+    assert venue_at("http://127.0.0.1:1", tier="elite").capabilities.batch_cancel == 1_000
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"account": ""},
+        {"tier": "wood"},
+        {"signature_type": SignatureType.SAFE},
+        {"base_url": "http://clob.example.com"},
+        {"base_url": "https://user:word@clob.example.com"},
+        {"builder": "0x12"},
+        {"wallet": "0x12"},
+    ],
+)
+def test_settings_that_can_not_be_used_are_refused(wrong):
+    given = {"account": "a", **wrong}
+    with pytest.raises(InvalidInputError):
+        PolymarketVenue(
+            PolymarketSettings(**given),
+            LocalSigner(KEY),
+            ApiCredentials(OWNER, "c2VjcmV0", "a-passphrase"),
+            RequestsTransport(),
+            VirtualClock(NOW_MS),
+            CountingMeter(),
+        )
