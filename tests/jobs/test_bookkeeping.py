@@ -1,5 +1,7 @@
 """Fills become ledger lines in the venue's order."""
 
+from msgspec import structs
+
 from holdfast.core.market import Side
 from holdfast.core.orders import Fill, Purpose
 from holdfast.jobs.bookkeeping import Bookkeeper
@@ -21,3 +23,32 @@ def test_fills_of_one_millisecond_are_booked_in_the_venues_order() -> None:
         assert Bookkeeper(made.ports, ACCOUNT, 10_000).book_fills(fills, Watermark(), known, positions) == 3
     position = positions["M-1"].position
     assert (position.size, position.realized, position.cost) == (1_000, 1_000 * 1_000, 1_000 * 6_000)
+
+
+def test_fill_that_turns_out_void_is_taken_back_once_and_money_comes_back_exactly() -> None:
+    """A trade that was matched and then failed never happened; its shares and its fee must not stay in the books."""
+    kept = structs.replace(fill("a", Side.BUY, 4_000), fee=700)
+    matched = structs.replace(fill("b", Side.BUY, 6_000), fee=900, at_ms=6, final=False)
+    known = {f.order_id: KnownOrder(f.order_id, "", Purpose.QUOTE, "") for f in (kept, matched)}
+    positions: dict[str, StoredPosition] = {}
+    with world(markets=1) as made:
+        bookkeeper, ledger = Bookkeeper(made.ports, ACCOUNT, None), made.ledger
+        assert bookkeeper.book_fills([kept, matched], Watermark(), known, positions) == 2
+        mark = ledger.watermark()
+        assert mark.read_to_ms == 6, "what may still be void is read again"
+        void = structs.replace(matched, final=False, void=True)
+        for _ in range(2):
+            bookkeeper.book_fills([kept, void], ledger.watermark(), known, positions)
+        lines = ledger.lines()
+        assert [line.kind for line in lines] == ["fill", "fill", "reversal"]
+        assert sum(line.cash for line in lines) == -4_000 * 1_000 - 700
+        position = ledger.position("M-1").position
+        assert (position.size, position.cash, position.fees) == (1_000, -4_000 * 1_000 - 700, 700)
+
+
+def test_void_fill_that_was_never_booked_changes_nothing() -> None:
+    void = structs.replace(fill("b", Side.BUY, 6_000), final=False, void=True)
+    known = {void.order_id: KnownOrder(void.order_id, "", Purpose.QUOTE, "")}
+    with world(markets=1) as made:
+        assert Bookkeeper(made.ports, ACCOUNT, None).book_fills([void], Watermark(), known, {}) == 0
+        assert made.ledger.lines() == []

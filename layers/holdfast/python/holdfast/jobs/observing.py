@@ -1,7 +1,7 @@
 """Observe an account: the venue's lists first, then the journal, resolved and merged; new fills booked on the way."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, structs
 
@@ -72,7 +72,7 @@ class Observer:
         booked = self._book(fills, watermark, listed.orders, entries, positions)
         filled: Counter[str] = Counter()
         for fill in fills:
-            filled[fill.order_id] += fill.size
+            filled[fill.order_id] += 0 if fill.void else fill.size
         merged = reconcile(listed.orders, entries, horizon_ms=horizon_ms, filled=filled)
         is_current = horizon_ms >= journal.retired_through_ms()
         if merged.retired and is_current:
@@ -193,7 +193,7 @@ class Observer:
         market_of = {fill.order_id: fill.market for fill in fills}
         for order_id in sorted(order_ids - known.keys())[:_MOST_LOOK_UPS]:
             read = self._ports.venue.find_order(order_id, market_of[order_id])
-            self._attribute([read.order] if read else [], known)
+            self._attribute([read.order] if read else [], known, decisions)
         return {order_id: known[order_id] for order_id in order_ids & known.keys()}
 
     def _indexed(self, order_ids: set[str], entries: Sequence[JournalEntry]) -> dict[str, KnownOrder]:
@@ -208,14 +208,18 @@ class Observer:
                     known.setdefault(item.order_id, order)
         return known
 
-    def _attribute(self, orders: Sequence[OpenOrder], known: dict[str, KnownOrder | None]) -> None:
+    def _attribute(
+        self, orders: Sequence[OpenOrder], known: dict[str, KnownOrder | None], decisions: Mapping[str, str]
+    ) -> None:
+        """By the mark in an order's client id, with its decision where the journal still knows it."""
         for order in orders:
-            purpose = purpose_of(order.client_order_id, self._account)
-            ours = KnownOrder(order.order_id, order.client_order_id, purpose, "") if purpose else None
+            client_id = order.client_order_id
+            purpose = purpose_of(client_id, self._account)
+            ours = KnownOrder(order.order_id, client_id, purpose, decisions.get(client_id, "")) if purpose else None
             known.setdefault(order.order_id, ours)
 
     def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
-        self._ports.telemetry.event(name, level, account=self._account, **fields)
+        self._ports.telemetry.event(name, level, **fields)
 
 
 def _as_it_is(read: OrderRead) -> OpenOrder:
