@@ -6,7 +6,7 @@ import pytest
 
 from holdfast.state.port import Put, Table
 from local.venues.kalshi import Fault, FaultKind, MissCause
-from tests.jobs.world import INTERVAL_MS, World, foreign_member, world
+from tests.jobs.world import ACCOUNT, INTERVAL_MS, World, foreign_member, world
 
 BATCH_PLACE = "POST /portfolio/events/orders/batched"
 BATCH_CANCEL = "DELETE /portfolio/events/orders/batched"
@@ -269,6 +269,44 @@ def test_cancel_that_lost_to_a_fill_is_a_404_of_its_own_kind(made: World) -> Non
     made.tick()
     made.assert_ledger_is_the_exchanges()
     assert made.misses(MissCause.ALREADY_CANCELED) == 0
+
+
+def test_every_event_of_a_tick_carries_its_account_and_a_decision(made: World) -> None:
+    """What a person searches the log by. Fills name the decision that led to their order."""
+    config = made.configs.get("M-2")
+    assert config is not None
+    raising = {**_fields(config), "strategy": "tests.jobs.strategies:Raising", "parameters": {}}
+    made.configs.save(type(config)(**raising))
+    made.switch(max_daily_loss="0.50", inventory_stop_loss="1.00", max_wait_seconds="0")
+    made.exchange.faults.add(Fault(FaultKind.TIMEOUT_AFTER, BATCH_PLACE))
+    made.exchange.faults.add(Fault(FaultKind.RATE_LIMITED, "GET /portfolio/fills", times=1, skip=1))
+    assert foreign_member(made).create("M-3", "bid", "0.5100", "3.00", "person").status_code == 201
+    for _ in range(3):
+        made.tick()
+    made.book("M-1", 45, 48)
+    made.tick()
+    made.book("M-1", 30, 32)
+    made.tick()
+    made.switch(max_open_orders="many")
+    made.tick(after_ms=61_000)
+    made.clock.sleep_ms(86_400_000)
+    made.switch(max_open_orders="100")
+    made.tick(after_ms=61_000)
+    names = {event.name for event in made.telemetry.events}
+    assert names >= {
+        "RECONCILED", "OUTCOME_RESOLVED", "FOREIGN_FILL", "LEDGER_LINE", "STRATEGY_FAILED", "RATE_LIMIT_BACKOFF",
+        "RISK_FLATTEN", "HALTED", "HALT_CLEARED", "SWITCHES_INVALID", "TICK_ENDED_EARLY", "DECISION_MADE",
+    }  # fmt: skip
+    unnamed = {
+        event.name
+        for event in made.telemetry.events
+        if event.fields["account"] != ACCOUNT or not str(event.fields["decision_id"]).startswith(f"{ACCOUNT}-")
+    }
+    assert unnamed == set()
+    fills = [event for event in made.events("LEDGER_LINE") if event["kind"] == "fill"]
+    placed = {event["order_id"]: event["decision_id"] for event in made.events("ORDER_PLACED")}
+    assert all(placed.get(fill["order_id"], fill["decision_id"]) == fill["decision_id"] for fill in fills)
+    assert {str(fill["decision_id"]).count("-") for fill in fills} == {3}, "account, fence, and the market of that name"
 
 
 def _fields(config: object) -> dict[str, object]:

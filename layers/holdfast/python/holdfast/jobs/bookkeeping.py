@@ -32,7 +32,6 @@ class Bookkeeper:
 
     def __init__(self, ports: Ports, account: str, one: int | None) -> None:
         self._telemetry = ports.telemetry
-        self._account = account
         self._one = one
         self._ledger = Ledger(ports.store, account)
 
@@ -54,7 +53,7 @@ class Bookkeeper:
         fresh = [fill for fill in unseen if fill.order_id in known]
         unnamed = [fill for fill in unseen if fill.order_id not in known]
         for fill in unnamed:
-            self._telemetry.event("FILL_UNNAMED", Level.WARNING, account=self._account, fill_id=fill.fill_id)
+            self._telemetry.event("FILL_UNNAMED", Level.WARNING, market=fill.market, fill_id=fill.fill_id)
         booked = 0
         for market, group in groupby(sorted(fresh, key=lambda f: (f.market, f.at_ms)), lambda f: f.market):
             of_market = list(group)
@@ -134,7 +133,6 @@ class Bookkeeper:
         self._telemetry.event(
             "POSITION_MISMATCH",
             Level.WARNING,
-            account=self._account,
             market=settlement.market,
             ledger=position.size,
             venue=settlement.size,
@@ -158,13 +156,13 @@ class Bookkeeper:
             order_id=fill.order_id,
         )
         if self._ledger.note(line):
-            self._telemetry.event("FOREIGN_FILL", account=self._account, market=fill.market, fill_id=fill.fill_id)
+            self._telemetry.event("FOREIGN_FILL", market=fill.market, fill_id=fill.fill_id)
 
     def _report(self, lines: Sequence[LedgerLine]) -> None:
         for line in lines:
             self._telemetry.event(
                 "LEDGER_LINE",
-                account=self._account,
+                Level.INFO,
                 kind=line.kind.value,
                 market=line.market,
                 side=line.side.value,
@@ -175,7 +173,7 @@ class Bookkeeper:
                 position=line.position_after,
                 order_id=line.order_id,
                 purpose=line.purpose.value if line.purpose else None,
-                decision_id=line.decision_id,
+                **({"decision_id": line.decision_id} if line.decision_id else {}),
             )
         self._telemetry.metric("LedgerLines", len(lines))
 

@@ -36,9 +36,8 @@ class Decider:
     `one` is the price of 1 on a netting venue, else None; `expires_at_ms` is what this tick's quotes carry.
     """
 
-    def __init__(self, ports: Ports, account: str, decision_prefix: str, now_ms: int, expires_at_ms: int) -> None:
+    def __init__(self, ports: Ports, decision_prefix: str, now_ms: int, expires_at_ms: int) -> None:
         self._ports = ports
-        self._account = account
         self._prefix = decision_prefix
         self._now_ms = now_ms
         self._expires_at_ms = expires_at_ms
@@ -170,4 +169,4 @@ class Decider:
         return [decision.target]
 
     def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
-        self._ports.telemetry.event(name, level, account=self._account, **fields)
+        self._ports.telemetry.event(name, level, **fields)

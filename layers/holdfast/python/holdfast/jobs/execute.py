@@ -51,13 +51,13 @@ def execute(account: Account, ports: Ports, clock: Clock, *, scheduled_at_ms: in
     try:
         tick.run()
     except VenueRateLimitedError as error:
-        _ended(report, ports, error)
-        _back_off(report, ports)
+        _ended(report, tick.ports, error)
+        _back_off(report, tick.ports)
     except (VenueError, BudgetExhaustedError, StoreError, LeaseLostError) as error:
-        _ended(report, ports, error)
+        _ended(report, tick.ports, error)
     finally:
         report.calls, report.waited_ms = Counter(ports.throttle.calls), ports.throttle.waited_ms
-        _let_go(ports, tick.writes.lease)
+        _let_go(tick.ports, tick.writes.lease)
     ports.telemetry.metric("TickTime", (perf_counter_ns() - started_ns) // 1_000_000, Unit.MILLISECONDS, job=JOB)
     return report
 

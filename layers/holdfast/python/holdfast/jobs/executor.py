@@ -257,7 +257,7 @@ class Executor:
         )
 
     def _event(self, name: str, decision_id: str, level: Level = Level.INFO, **fields: object) -> None:
-        self._ports.telemetry.event(name, level, account=self._account, decision_id=decision_id, **fields)
+        self._ports.telemetry.event(name, level, decision_id=decision_id, **fields)
 
 
 Failing = OpenOrder | TargetOrder | Amendment | Reduction

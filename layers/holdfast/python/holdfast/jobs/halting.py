@@ -43,7 +43,6 @@ class HaltCheck:
 
     def __init__(self, ports: Ports, account: str, before: Halts, mark: DayMark | None) -> None:
         self._telemetry = ports.telemetry
-        self._account = account
         self._store = Halting(ports.store, account)
         self._before = before
         self._mark = mark
@@ -80,11 +79,9 @@ class HaltCheck:
             return
         self._store.record(reasons, latched_day)
         if reasons:
-            self._telemetry.event(
-                "HALTED", Level.WARNING, account=self._account, reasons=list(reasons), details=[str(d) for d in details]
-            )
+            self._telemetry.event("HALTED", Level.WARNING, reasons=list(reasons), details=[str(d) for d in details])
         else:
-            self._telemetry.event("HALT_CLEARED", account=self._account)
+            self._telemetry.event("HALT_CLEARED")
 
 
 def _words(name: LimitName, market: str) -> str:

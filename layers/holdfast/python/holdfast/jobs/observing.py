@@ -31,7 +31,8 @@ class AccountView(Struct, frozen=True):
 
     `is_current` False: the list is older than writes that the journal has already forgotten; nothing may be placed
     on its strength. `unbooked`: signed sizes by market that were filled but are in no position yet. `in_doubt`:
-    journal entries that could be resolved by now, and were not. `booked` counts new fills.
+    journal entries that could be resolved by now, and were not. `booked` counts new fills. `as_of_ms`: fills and ends
+    of orders after it may be missing.
     """
 
     open_orders: tuple[OpenOrder, ...]
@@ -41,6 +42,7 @@ class AccountView(Struct, frozen=True):
     unbooked: dict[str, int]
     in_doubt: tuple[JournalEntry, ...]
     is_current: bool
+    as_of_ms: int
     booked: int
     unresolved: int
 
@@ -97,6 +99,7 @@ class Observer:
             unbooked=merged.unbooked,
             in_doubt=tuple(in_doubt),
             is_current=is_current,
+            as_of_ms=listed.as_of_ms or listed.requested_at_ms,
             booked=booked,
             unresolved=unresolved,
         )
@@ -186,10 +189,11 @@ class Observer:
         if self._ports.venue.capabilities.identity is Identity.HASH:
             # An order of ours is in the journal before it is sent, and in the index before the journal forgets it.
             return {order_id: known.get(order_id) for order_id in order_ids}
-        self._attribute(listed, known)
+        decisions = _decisions(entries)
+        self._attribute(listed, known, decisions)
         if order_ids - known.keys():
             recent = self._ports.venue.recent_orders(min(fill.at_ms for fill in fills) - OVERLAP_MS)
-            self._attribute([read.order for read in recent], known)
+            self._attribute([read.order for read in recent], known, decisions)
         market_of = {fill.order_id: fill.market for fill in fills}
         for order_id in sorted(order_ids - known.keys())[:_MOST_LOOK_UPS]:
             read = self._ports.venue.find_order(order_id, market_of[order_id])
@@ -220,6 +224,12 @@ class Observer:
 
     def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
         self._ports.telemetry.event(name, level, **fields)
+
+
+def _decisions(entries: Sequence[JournalEntry]) -> dict[str, str]:
+    """The decisions that led to the journal's places, by client order id."""
+    places = [entry for entry in entries if entry.operation is Operation.PLACE]
+    return {item.client_order_id: entry.decision_of(item.market) for entry in places for item in entry.items}
 
 
 def _as_it_is(read: OrderRead) -> OpenOrder:

@@ -48,6 +48,7 @@ class Throttle:
         self._prepaid: Counter[str] = Counter()
         self._reads_for_exits = False
         self._allowance_ms = 0
+        self._decision_id = ""
         self.waited_ms = 0
         self.calls: Counter[tuple[str, int]] = Counter()
 
@@ -59,8 +60,9 @@ class Throttle:
         for bucket, tokens in owed.items():
             self.take(bucket, tokens, exit=True)
 
-    def begin_tick(self, allowance_ms: int) -> None:
+    def begin_tick(self, allowance_ms: int, decision_id: str = "") -> None:
         """Start a tick that may wait this long in all for tokens. What an earlier tick prepaid is forfeit."""
+        self._decision_id = decision_id
         self._allowance_ms = allowance_ms
         self._prepaid.clear()
         self._reads_for_exits = False
@@ -132,12 +134,12 @@ class Throttle:
         Before `configure` nothing is known that could be stored: the tick ends, and the next one asks again.
         """
         if bucket not in self._buckets:
-            self._telemetry.event("RATE_LIMIT_BACKOFF", Level.WARNING, account=self._account, bucket=bucket, until=0)
+            self._event("RATE_LIMIT_BACKOFF", Level.WARNING, bucket=bucket, until=0)
             return self._clock.now_ms()
         until_ms = self._update(
             bucket, lambda state, now_ms: after_refusal(state, self._buckets[bucket], now_ms, self._jitter())
         ).backoff_until_ms
-        self._telemetry.event("RATE_LIMIT_BACKOFF", Level.WARNING, account=self._account, bucket=bucket, until=until_ms)
+        self._event("RATE_LIMIT_BACKOFF", Level.WARNING, bucket=bucket, until=until_ms)
         self._telemetry.metric("RateLimitRefusals", 1, bucket=bucket)
         return until_ms
 
@@ -158,9 +160,7 @@ class Throttle:
         Nobody sleeps through a back-off: it is stored, and the tick ends.
         """
         waits = wait_ms <= self._allowance_ms and not backing_off
-        self._telemetry.event(
-            "RATE_LIMIT", account=self._account, bucket=bucket, tokens=tokens, wait_ms=wait_ms, waited=waits
-        )
+        self._event("RATE_LIMIT", bucket=bucket, tokens=tokens, wait_ms=wait_ms, waited=waits)
         if not waits:
             raise BudgetExhaustedError(bucket, tokens, wait_ms)
         self._telemetry.metric("RateLimitWait", wait_ms, Unit.MILLISECONDS, bucket=bucket)
@@ -191,3 +191,6 @@ class Throttle:
             self._known.pop(bucket, None)
             return False
         return True
+
+    def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
+        self._telemetry.event(name, level, account=self._account, decision_id=self._decision_id, **fields)

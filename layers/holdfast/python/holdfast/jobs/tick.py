@@ -6,7 +6,7 @@ by the next one.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from msgspec import structs
 
@@ -32,6 +32,7 @@ from holdfast.state.halts import Halting, Halts
 from holdfast.state.leases import Lease
 from holdfast.state.ledger import Ledger
 from holdfast.state.switches import SwitchReading
+from holdfast.telemetry.decision import DecisionTelemetry
 from holdfast.telemetry.port import Level
 
 JOB = "execute"
@@ -74,22 +75,22 @@ class Tick:
         report: TickReport,
     ) -> None:
         self.account = lease.account
-        self.ports = ports
+        self.decision_id = f"{lease.account}-{lease.fence}"
+        self.ports = replace(ports, telemetry=DecisionTelemetry(ports.telemetry, self.account, self.decision_id))
         self.clock = clock
         self.halting = halting
         self.halts = halts
         self.mark = mark
         self.report = report
-        self.writes = Writes(ports, lease, clock)
+        self.writes = Writes(self.ports, lease, clock)
         self._pauses: dict[str, MarketPause] = {}
         self._exits_only = False
-        self.decision_id = f"{self.account}-{lease.fence}"
 
     def run(self) -> None:
         """Run every step; the report holds what was done, also where an error ends the tick early."""
         reading = self._read_switches()
         switches = reading.switches
-        self.ports.throttle.begin_tick(switches.max_wait_seconds * 1000)
+        self.ports.throttle.begin_tick(switches.max_wait_seconds * 1000, self.decision_id)
         self._connect()
         capabilities = self.ports.venue.capabilities
         one = capabilities.scale.one if capabilities.netting else None
@@ -179,7 +180,7 @@ class Tick:
         lifetime_ms = max(
             switches.quote_lifetime_intervals * interval_ms, capabilities.shortest_expiry_ms + interval_ms
         )
-        decider = Decider(self.ports, self.account, self.decision_id, now_ms, now_ms + lifetime_ms)
+        decider = Decider(self.ports, self.decision_id, now_ms, now_ms + lifetime_ms)
         stop = InventoryStop(
             stop_loss=capabilities.scale.money(switches.inventory_stop_loss, "inventory_stop_loss"),
             slippage_ticks=switches.inventory_stop_slippage_ticks,
@@ -216,14 +217,16 @@ class Tick:
 
     def _plan(self, view: AccountView, held: dict[str, int], targets: Sequence[TargetOrder], interval_ms: int) -> Plan:
         now_ms = self.clock.now_ms()
+        # The venue's clock ends an order, so by ours it counts a little longer, else its successor may meet it. One
+        # that expired after the list was true counts as well: nobody knows yet what it filled until then.
+        expired_ms = min(now_ms, view.as_of_ms) - EXPIRY_SLACK_MS
         pauses = self.halting.pauses()
         drawn = plan(
             [self._as_planned(order, view, now_ms) for order in view.open_orders],
             targets,
-            # The venue's clock ends an order: by ours it counts a little longer, else its successor may meet it.
-            now_ms=now_ms - EXPIRY_SLACK_MS,
+            now_ms=expired_ms,
             capabilities=self.ports.venue.capabilities,
-            policy=PlanPolicy(renew_before_ms=RENEW_INTERVALS * interval_ms + EXPIRY_SLACK_MS),
+            policy=PlanPolicy(renew_before_ms=RENEW_INTERVALS * interval_ms + now_ms - expired_ms),
             positions=held,
             frozen=view.frozen,
             paused={market for market, pause in pauses.items() if pause.is_active(now_ms)},
@@ -295,4 +298,4 @@ class Tick:
             )
 
     def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
-        self.ports.telemetry.event(name, level, **{"account": self.account, "decision_id": self.decision_id, **fields})
+        self.ports.telemetry.event(name, level, **fields)

@@ -110,4 +110,4 @@ class Upkeep:
         return rules is None or rules.is_over(self._clock.now_ms())
 
     def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
-        self._ports.telemetry.event(name, level, account=self._account, **fields)
+        self._ports.telemetry.event(name, level, **fields)
