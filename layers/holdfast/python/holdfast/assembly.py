@@ -18,6 +18,7 @@ from holdfast.venues.port import Meter, Venue
 
 if TYPE_CHECKING:
     from holdfast.venues.kalshi.hosts import KalshiSettings
+    from holdfast.venues.polymarket.settings import PolymarketSettings
 
 
 def system_jitter() -> int:
@@ -60,7 +61,23 @@ def open_venue(account: Account, secrets: Secrets, clock: Clock, meter: Meter) -
         key_id, private_key = _credentials(secrets, account.secret_name, "key_id", "private_key")
         signer = Signer(key_id, private_key)
         return KalshiVenue(_kalshi_settings(account), signer, RequestsTransport(), clock, meter)
-    raise InvalidInputError(f"venue of account {account.account_id}", account.venue, "kalshi")
+    if account.venue == "polymarket":
+        from holdfast.venues.polymarket.adapter import PolymarketVenue
+        from holdfast.venues.polymarket.headers import ApiCredentials
+        from holdfast.venues.polymarket.signer import LocalSigner
+        from holdfast.venues.transport import RequestsTransport
+
+        fields = ("private_key", "api_key", "api_secret", "api_passphrase")
+        private_key, *api = _credentials(secrets, account.secret_name, *fields)
+        return PolymarketVenue(
+            _polymarket_settings(account),
+            LocalSigner(private_key),
+            ApiCredentials(*api),
+            RequestsTransport(),
+            clock,
+            meter,
+        )
+    raise InvalidInputError(f"venue of account {account.account_id}", account.venue, "kalshi or polymarket")
 
 
 def check_account(account: Account) -> None:
@@ -69,6 +86,9 @@ def check_account(account: Account) -> None:
         from holdfast.venues.kalshi.hosts import api_origin
 
         api_origin(_kalshi_settings(account))
+    elif account.venue == "polymarket":
+        settings = _polymarket_settings(account)
+        _ = settings.clob_origin, settings.data_origin, settings.builder_word
 
 
 def _kalshi_settings(account: Account) -> "KalshiSettings":
@@ -77,6 +97,24 @@ def _kalshi_settings(account: Account) -> "KalshiSettings":
     # A local account's base_url replaces the host, so that its environment names none.
     environment = Environment.PRODUCTION if account.environment == "production" else Environment.DEMO
     return KalshiSettings(account.account_id, environment, account.base_url, account.subaccount)
+
+
+def _polymarket_settings(account: Account) -> "PolymarketSettings":
+    """From the record's options: wallet, signature_type (0 to 3), tier, builder, data_url."""
+    from holdfast.venues.polymarket.settings import PolymarketSettings
+    from holdfast.venues.polymarket.signer import SignatureType
+
+    known = {"wallet", "signature_type", "tier", "builder", "data_url"}
+    unknown = sorted(account.options.keys() - known)
+    if unknown:
+        raise InvalidInputError(f"options of account {account.account_id}", unknown[0], ", ".join(sorted(known)))
+    options = dict(account.options)
+    kind = options.pop("signature_type", "0")
+    if kind not in {str(int(known_kind)) for known_kind in SignatureType}:
+        raise InvalidInputError(f"signature_type of account {account.account_id}", kind, "0, 1, 2 or 3")
+    return PolymarketSettings(
+        account.account_id, signature_type=SignatureType(int(kind)), base_url=account.base_url, **options
+    )
 
 
 def _credentials(secrets: Secrets, name: str, *fields: str) -> list[str]:

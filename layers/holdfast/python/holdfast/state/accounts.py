@@ -32,7 +32,8 @@ class Account(Struct, frozen=True, kw_only=True):
     """Where one account is. Empty URLs mean the venue's own hosts for the environment.
 
     `environment` "local" is a stand-in on this machine: its URLs must lead to loopback. `region` is the AWS region
-    whose stack serves the account (Polymarket refuses some countries' addresses).
+    whose stack serves the account (Polymarket refuses some countries' addresses). `options` are the venue's own
+    settings, none of them secret, by name; `holdfast.assembly.check_account` says which there are.
     """
 
     account_id: str
@@ -43,6 +44,7 @@ class Account(Struct, frozen=True, kw_only=True):
     ws_url: str = ""
     subaccount: int = 0
     region: str = "us-east-1"
+    options: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.account_id) or self.account_id == EVERYBODY:
