@@ -308,8 +308,15 @@ def test_balances_are_millionths_of_the_chain(server: ScriptedServer):
 
 def holding(**changes):
     row = {
-        "token_id": YES, "condition_id": CONDITION, "current_size": 12.5, "current_price": 0.4, "status": "OPEN",
-        "realized_pnl": -1.25, "entry_fees_usdc": 0.1, "redeemable": False, "last_event_at": NOW_S,
+        "token_id": YES,
+        "condition_id": CONDITION,
+        "current_size": 12.5,
+        "current_price": 0.4,
+        "status": "OPEN",
+        "realized_pnl": -1.25,
+        "entry_fees_usdc": 0.1,
+        "redeemable": False,
+        "last_event_at": NOW_S,
     }
     return row | changes
 

@@ -82,7 +82,12 @@ def test_rules_that_make_no_sense_are_an_error(server: ScriptedServer, changes):
 def book(token, **changes):
     """As the venue sends it: bids ascending and asks descending, the best of both last."""
     row = {
-        "market": "0x1", "asset_id": token, "timestamp": "1", "hash": "", "tick_size": "0.01", "neg_risk": False,
+        "market": "0x1",
+        "asset_id": token,
+        "timestamp": "1",
+        "hash": "",
+        "tick_size": "0.01",
+        "neg_risk": False,
         "bids": [{"price": "0.01", "size": "1000"}, {"price": "0.46", "size": "12.345678"}],
         "asks": [{"price": "0.99", "size": "1000"}, {"price": "0.48", "size": "5"}],
     }

@@ -28,15 +28,17 @@ from holdfast.venues.polymarket.wire import (
     decode,
     gain_units,
     price_units,
-    seconds,
     side_of,
     size_units,
     status_word,
+    whole_time,
 )
 from holdfast.venues.port import Balance, OpenOrders, OrderRead, OrderStatus, VenuePosition
 
 _NOT_FOUND = 404
 _HOLDINGS_PER_PAGE = 1_000
+# Else holdings below a tenth of a share are left out.
+_DUST_TOO: dict[str, str | int] = {"filter_type": "TOKENS", "filter_amount": 0}
 _NOTHING = frozenset({b"", b"null", b"{}", b'""'})
 _MILLIONTH = Decimal("0.000001")
 _STATUSES = {
@@ -149,7 +151,7 @@ class AccountReads:
         return rows(self._client, api.ORDERS, _ORDERS, lambda page: page.data, query)
 
     def _holdings(self) -> Iterator[HoldingRow]:
-        query: dict[str, str | int] = {"user": self._wallet, "limit": _HOLDINGS_PER_PAGE, "filter_amount": 0}
+        query: dict[str, str | int] = {"user": self._wallet, "limit": _HOLDINGS_PER_PAGE, **_DUST_TOO}
         while True:
             page = decode(_HOLDINGS, self._client.read(api.POSITIONS, urlencode(query)), api.POSITIONS.name)
             yield from page.data
@@ -174,8 +176,8 @@ def _order_read(row: OrderRow) -> OrderRead:
         price=price_units(row.price, "order.price"),
         remaining=remaining,
         filled=filled,
-        expires_at_ms=meant_expiry_ms(seconds(row.expiration, "order.expiration")),
-        created_at_ms=seconds(row.created_at, "order.created_at") * 1000,
+        expires_at_ms=meant_expiry_ms(whole_time(row.expiration, "order.expiration")),
+        created_at_ms=whole_time(row.created_at, "order.created_at") * 1000,
     )
     return OrderRead(order, _status_of(status_word(row.status), order))
 

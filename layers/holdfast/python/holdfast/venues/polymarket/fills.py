@@ -15,10 +15,10 @@ from holdfast.venues.polymarket.wire import (
     MakerPart,
     TradeRow,
     executed_price,
-    seconds,
     side_of,
     size_units,
     status_word,
+    whole_time,
 )
 
 _FINAL = frozenset({"CONFIRMED", "FAILED"})
@@ -28,7 +28,8 @@ _VOID = "FAILED"
 def fills_of(trade: TradeRow, wallet: str, owner: str, fees_of: Callable[[str], FeeSchedule]) -> Iterator[Fill]:
     """Our fills of one trade. A taker's fee is computed from its market's schedule (`fees_of` its condition)."""
     status = status_word(trade.status)
-    at_ms = seconds(trade.match_time, "trade.match_time") * 1000
+    nano = whole_time(trade.match_time_nano, "trade.match_time_nano")
+    at_ms = nano // 1_000_000 or whole_time(trade.match_time, "trade.match_time") * 1000
     if at_ms == 0:
         raise VenueUnavailableError(f"trade {trade.id}: match_time is empty")
     taker_side = side_of(trade.side, "trade.side")

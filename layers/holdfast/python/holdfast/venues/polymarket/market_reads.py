@@ -25,8 +25,8 @@ from holdfast.venues.polymarket.wire import (
     book_levels,
     decode,
     price_units,
-    seconds,
     size_units,
+    whole_time,
 )
 from holdfast.venues.port import VenueMode, VenueStatus
 
@@ -73,7 +73,7 @@ class MarketReads:
             window = self._client.window
             if window is not None and window.until_ms <= now_ms:
                 window = None
-            venue_time_ms = seconds(decode(_TIME, answer.body, api.TIME.name), "time") * 1000
+            venue_time_ms = whole_time(decode(_TIME, answer.body, api.TIME.name), "time") * 1000
         mode = window.mode if window else VenueMode.TRADING
         return VenueStatus(
             active=mode is not VenueMode.RESTARTING,

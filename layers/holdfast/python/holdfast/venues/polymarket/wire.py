@@ -85,6 +85,7 @@ class TradeRow(Struct, frozen=True):
     price: Decimal
     status: str
     match_time: int | str
+    match_time_nano: int | str | None = None
     trader_side: str = ""
     maker_orders: list[MakerPart] | None = None
 
@@ -150,14 +151,14 @@ class BalanceAnswer(Struct, frozen=True):
 
 
 class HoldingRow(Struct, frozen=True):
-    """Position of the data API. Amounts are shares and dollars."""
+    """Position of the data API. Amounts are shares and dollars. P&L and fees are for people: no decision needs them."""
 
     token_id: str
     current_size: Decimal
     current_price: Decimal
-    realized_pnl: Decimal
-    entry_fees_usdc: Decimal
     redeemable: bool
+    realized_pnl: Decimal = Decimal(0)
+    entry_fees_usdc: Decimal = Decimal(0)
     last_event_at: int | str | None = None
 
 
@@ -229,14 +230,14 @@ def amount_units(text: str | None, field: str) -> int | None:
         raise VenueUnavailableError(f"{field}: {error}") from None
 
 
-def seconds(value: int | str | None, field: str) -> int:
-    """A time in whole seconds; 0 where there is none."""
+def whole_time(value: int | str | None, field: str) -> int:
+    """A time as the whole number that it is written as; 0 where there is none."""
     if not value:
         return 0
     try:
         return int(value)
     except ValueError:
-        raise VenueUnavailableError(f"{field}: {value!r} is not a time in seconds") from None
+        raise VenueUnavailableError(f"{field}: {value!r} is not a time") from None
 
 
 def side_of(word: str, field: str) -> Side:

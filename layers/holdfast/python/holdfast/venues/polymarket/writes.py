@@ -97,7 +97,8 @@ class OrderWrites:
             return Refused(Refusal.MARKET_CLOSED, "market_closed", f"the market is {rules.status.value}")
         if not rules.lowest <= target.price <= rules.highest or target.price % facts.tick:
             return Refused(Refusal.OFF_GRID, "off_grid", f"price {target.price} at a tick of {facts.tick}")
-        if target.size < rules.min_size or target.size % SIZE_STEP:
+        # The minimum is one of orders that may rest: a small remainder can still be sold at once.
+        if target.size % SIZE_STEP or (rests and target.size < rules.min_size):
             return Refused(Refusal.INVALID_SIZE, "invalid_size", f"size {target.size}, at least {rules.min_size}")
         if target.reduce_only and target.side is Side.BUY:
             return Refused(Refusal.REDUCE_ONLY, "reduce_only", "a token can't be sold short, so no buy reduces")
