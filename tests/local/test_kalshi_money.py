@@ -207,6 +207,43 @@ def test_a_no_position_is_paid_for_no_alone(venue, member, result, revenue):
     assert member.available(exchange_index=0) == before + Decimal(revenue) / 100
 
 
+def test_a_settlement_states_what_was_bought_of_each_outcome_and_the_fees_again(venue, member):
+    """Recorded 2026-01: 37 YES and 37 NO, revenue 0, and the fees of the fills; nothing was held any more."""
+    venue.book({}, {40: 10})
+    member.create(FED, "bid", "0.40", "10")
+    venue.book({70: 10}, {})
+    member.create(FED, "ask", "0.70", "10")
+    before, fees = member.available(exchange_index=0), position(member)["fees_paid_dollars"]
+    venue.exchange.settle(FED, "yes")
+    (row,) = member.get("/portfolio/settlements").json()["settlements"]
+    assert (row["yes_count_fp"], row["yes_total_cost_dollars"]) == ("10.00", "4.000000")
+    assert (row["no_count_fp"], row["no_total_cost_dollars"]) == ("10.00", "3.000000")
+    assert (row["revenue"], row["fee_cost"]) == (0, fees)
+    assert Decimal(fees) == Decimal("0.168") + Decimal("0.147")
+    assert member.available(exchange_index=0) == before
+
+
+def test_roundings_add_up_over_the_fills_of_one_order_and_a_cent_comes_back(venue):
+    """Each fill has a trade fee of 0.0053 and moves the balance by whole cents; the order overpays 0.0047, 0.0017 and
+    0.0087, which is more than a cent with the third."""
+    member = venue.member(precision=Precision.NON_DIRECT)
+    venue.exchange.apply_snapshot(FED, [], [(5000, 30), (5100, 30), (5200, 30)])
+    member.create(FED, "bid", "0.55", "0.90")
+    fees = [fill.fee for fill in venue.exchange.books("anna").fills]
+    assert fees == [dollars("0.0100"), dollars("0.0070"), dollars("0.0040")]
+    assert member.available(exchange_index=0) == Decimal("99.52")
+
+
+def test_a_taker_needs_its_fee_beside_its_price(venue):
+    member = venue.member(dollars="4.10")
+    venue.book({}, {40: 10})
+    refused = member.create(FED, "bid", "0.40", "10")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "insufficient_balance")
+    venue.exchange.deposit("anna", 0, Decimal("0.0680"))
+    assert member.create(FED, "bid", "0.40", "10").json()["fill_count"] == "10.00"
+    assert member.available(exchange_index=0) == 0
+
+
 def test_maker_fees_only_where_the_series_has_them(venue):
     venue.exchange.add_market(MarketSpec("KXCPI-1", series="KXCPI", fee_type="quadratic_with_maker_fees"))
     member = venue.member(dollars="200")

@@ -168,6 +168,19 @@ def test_fills_positions_and_balance_lag_together(venue, member):
     assert str(member.available(exchange_index=0)) == "95.8320"
 
 
+def test_a_settlement_lags_like_the_money_that_it_pays(venue, member):
+    venue.book({}, {40: 10})
+    member.create(FED, "bid", "0.40", "10")
+    venue.clock.sleep_ms(3_000)
+    venue.exchange.set_read_lag_ms(2_000)
+    venue.exchange.settle(FED, "yes")
+    assert member.get("/portfolio/settlements").json()["settlements"] == []
+    assert str(member.available(exchange_index=0)) == "95.8320"
+    venue.clock.sleep_ms(2_000)
+    assert len(member.get("/portfolio/settlements").json()["settlements"]) == 1
+    assert str(member.available(exchange_index=0)) == "105.8320"
+
+
 def test_the_lagging_state_of_a_partly_filled_order(venue, member):
     member.create(FED, "bid", "0.40", "10")
     venue.clock.sleep_ms(1_000)

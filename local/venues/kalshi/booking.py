@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
+from holdfast.core.market import Side
 from holdfast.core.matching import Execution
-from local.venues.kalshi.accounts import Account, traded, unit_cost
+from local.venues.kalshi.accounts import Account, User, traded, unit_cost
 from local.venues.kalshi.fees import charge
 from local.venues.kalshi.markets import Market
-from local.venues.kalshi.records import EndReason, FillRow, Order, SettlementRow
+from local.venues.kalshi.records import EndReason, FillRow, Holding, Order, SettlementRow
 from local.venues.kalshi.state import ExchangeState
 from local.venues.kalshi.wire import ONE
 
@@ -64,21 +65,7 @@ def pay_out(state: ExchangeState, market: Market, at_ms: int) -> None:
             won = max(holding.size, 0) if market.result == "yes" else max(-holding.size, 0)
             payout = won * ONE
             account.cash[market.shard] += payout
-            if holding.size:
-                user.settlements.append(
-                    SettlementRow(
-                        sequence=len(user.settlements) + 1,
-                        subaccount=account.subaccount,
-                        ticker=market.ticker,
-                        event=market.event,
-                        shard=market.shard,
-                        result=market.result,
-                        size=holding.size,
-                        cost=holding.cost,
-                        payout=payout,
-                        at_ms=at_ms,
-                    )
-                )
+            user.settlements.append(_settlement(user, account, market, holding, payout, at_ms))
             closed = structs.replace(
                 holding,
                 size=0,
@@ -89,6 +76,29 @@ def pay_out(state: ExchangeState, market: Market, at_ms: int) -> None:
             )
             account.record_holding(closed, at_ms)
             account.record_balance(market.shard, at_ms)
+
+
+def _settlement(
+    user: User, account: Account, market: Market, holding: Holding, payout: int, at_ms: int
+) -> SettlementRow:
+    fills = [f for f in user.fills if f.ticker == market.ticker and f.subaccount == account.subaccount]
+    yes, no = ([fill for fill in fills if fill.side is side] for side in (Side.BUY, Side.SELL))
+    return SettlementRow(
+        sequence=len(user.settlements) + 1,
+        subaccount=account.subaccount,
+        ticker=market.ticker,
+        event=market.event,
+        shard=market.shard,
+        result=market.result,
+        size=holding.size,
+        yes_bought=sum(fill.size for fill in yes),
+        yes_cost=sum(fill.size * unit_cost(fill.side, fill.price) for fill in yes),
+        no_bought=sum(fill.size for fill in no),
+        no_cost=sum(fill.size * unit_cost(fill.side, fill.price) for fill in no),
+        fees=holding.fees,
+        payout=payout,
+        at_ms=at_ms,
+    )
 
 
 def _fill(state: ExchangeState, market: Market, execution: Execution, at_ms: int) -> FillRow:

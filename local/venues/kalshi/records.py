@@ -115,7 +115,11 @@ class Holding(Struct, frozen=True):
 
 
 class SettlementRow(Struct, frozen=True):
-    """A market that paid out. `size` is the signed net position then; `payout` money units."""
+    """A market that ended after the account had traded in it, also where nothing was held any more.
+
+    `size` is the signed net position then. The venue states what was bought of each outcome instead, netted or not,
+    and repeats the fees of the fills (recorded 2026-01: 37 YES, 37 NO, revenue 0, the market's fees). Money units.
+    """
 
     sequence: int
     subaccount: int
@@ -124,7 +128,11 @@ class SettlementRow(Struct, frozen=True):
     shard: int
     result: str
     size: int
-    cost: int
+    yes_bought: int
+    yes_cost: int
+    no_bought: int
+    no_cost: int
+    fees: int
     payout: int
     at_ms: int
 

@@ -101,20 +101,19 @@ def event_positions(rows: Iterable[Holding]) -> list[dict[str, Any]]:
 
 
 def settlement(row: SettlementRow) -> dict[str, Any]:
-    """Settlement of a net position."""
-    is_yes = row.size > 0
+    """Settlement."""
     return {
         "ticker": row.ticker,
         "exchange_index": row.shard,
         "event_ticker": row.event,
         "market_result": row.result,
-        "yes_count_fp": count(row.size if is_yes else 0),
-        "yes_total_cost_dollars": money(row.cost if is_yes else 0),
-        "no_count_fp": count(0 if is_yes else -row.size),
-        "no_total_cost_dollars": money(0 if is_yes else row.cost),
+        "yes_count_fp": count(row.yes_bought),
+        "yes_total_cost_dollars": money(row.yes_cost),
+        "no_count_fp": count(row.no_bought),
+        "no_total_cost_dollars": money(row.no_cost),
         "revenue": cents(row.payout),
         "settled_time": iso(row.at_ms),
-        "fee_cost": money(0),
+        "fee_cost": money(row.fees),
         "value": 100 if row.result == "yes" else 0,
     }
 
