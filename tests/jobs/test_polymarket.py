@@ -1,0 +1,74 @@
+"""The same job on Polymarket: orders by hash, no client ids, no amends, reserved shares, trades that can fail."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.venues.polymarket import Fault, FaultKind
+from tests.jobs.polymarket_world import PolymarketWorld, polymarket_world
+
+
+@pytest.fixture
+def made() -> Iterator[PolymarketWorld]:
+    with polymarket_world() as running:
+        yield running
+
+
+def test_first_tick_bids_in_every_market_and_the_second_keeps_the_orders(made: PolymarketWorld) -> None:
+    report = made.tick()
+    assert (report.ended, report.execution.placed) == ("", 2)
+    assert made.resting(made.tokens[0]) == [("buy", 48, 10)], "nothing is held, so nothing can be sold"
+    again = made.tick()
+    assert (again.ended, again.execution.operations, again.kept) == ("", 0, 2)
+
+
+def test_filled_bid_becomes_a_position_whose_shares_are_offered(made: PolymarketWorld) -> None:
+    made.tick()
+    made.book("m-1", 46, 48)
+    report = made.tick()
+    assert (report.ended, report.booked) == ("", 1)
+    assert ("sell", 49, 10) in made.resting(made.tokens[0])
+    made.assert_ledger_is_the_exchanges()
+    made.book("m-1", 49, 51)
+    made.tick()
+    made.tick()
+    assert [line.side for line in made.ledger.lines()] == ["buy", "sell"]
+    made.assert_ledger_is_the_exchanges()
+
+
+def test_expiring_quotes_are_replaced_not_lost(made: PolymarketWorld) -> None:
+    made.tick()
+    for _ in range(12):
+        report = made.tick()
+        assert report.ended == ""
+        assert len(made.resting()) == 2
+
+
+@pytest.mark.parametrize("kind", [FaultKind.TIMEOUT_AFTER, FaultKind.ERROR_AFTER, FaultKind.MALFORMED])
+def test_place_whose_answer_is_lost_is_found_by_its_hash(made: PolymarketWorld, kind: FaultKind) -> None:
+    made.exchange.faults.add(Fault(kind, "POST /orders"))
+    first = made.tick()
+    assert first.execution.unknown == 2
+    for _ in range(3):
+        report = made.tick()
+    assert report.unresolved == 0
+    assert len(made.resting()) == 2
+    assert all(count == 1 for count in made.books.sent_ids.values())
+
+
+def test_place_that_never_arrived_is_made_good(made: PolymarketWorld) -> None:
+    made.exchange.faults.add(Fault(FaultKind.TIMEOUT_BEFORE, "POST /orders"))
+    made.tick()
+    for _ in range(4):
+        report = made.tick()
+    assert report.unresolved == 0
+    assert len(made.resting()) == 2
+
+
+def test_foreign_orders_stay_and_ours_are_known_without_a_client_id(made: PolymarketWorld) -> None:
+    made.tick()
+    made.switch(halt="true")
+    report = made.tick(after_ms=61_000)
+    assert report.halted == ("switch",)
+    made.tick()
+    assert made.resting() == []
