@@ -1,13 +1,16 @@
 """What one Lambda process of the execute function keeps between events: clients, and the ports of each account."""
 
 import os
+from typing import Any, NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from holdfast.assembly import assemble
 from holdfast.clock import Clock, SystemClock
 from holdfast.core.errors import InvalidInputError
 from holdfast.jobs.execute import execute
 from holdfast.jobs.ports import Ports
-from holdfast.jobs.schedule import TickMessage, decode, encode, follow_ups, is_due, is_stale
+from holdfast.jobs.schedule import TickMessage, check_time, decode, encode, follow_ups, is_due, is_stale
 from holdfast.state.accounts import Account, Accounts, SecretsManager
 from holdfast.state.aws import AwsClients
 from holdfast.state.dynamodb import DynamoStore
@@ -30,7 +33,7 @@ class Runtime:
         self._store = DynamoStore(clients.dynamodb, TableNames(stage), clock)
         self._parameters = SsmParameters(clients.ssm)
         self._secrets = SecretsManager(clients.secrets, clock)
-        self._accounts: dict[str, tuple[Account, Ports]] = {}
+        self._accounts: dict[str, _Served] = {}
 
     @classmethod
     def from_environment(cls, writer: str) -> "Runtime":
@@ -43,6 +46,7 @@ class Runtime:
         Raises InvalidInputError for a message or account that can't be used: it belongs in the dead-letter queue.
         """
         message = decode(body)
+        check_time(message, self._clock.now_ms())
         account, ports = self._account(message.account)
         interval_seconds = ports.switches.read().switches.execution_interval_seconds
         self._send_follow_ups(message, interval_seconds)
@@ -55,8 +59,11 @@ class Runtime:
             execute(account, ports, self._clock, scheduled_at_ms=message.scheduled_at_ms)
 
     def _account(self, account_id: str) -> tuple[Account, Ports]:
-        if account_id not in self._accounts:
-            account = Accounts(self._store).get(account_id)
+        """The account's ports, made anew where its credentials were rotated."""
+        known = self._accounts.get(account_id)
+        account = known.account if known else Accounts(self._store).get(account_id)
+        credentials = self._secrets.read(account.secret_name)
+        if known is None or known.credentials != credentials:
             ports = assemble(
                 account,
                 stage=self._stage,
@@ -67,24 +74,47 @@ class Runtime:
                 telemetry=self.telemetry,
                 writer=self._writer,
             )
-            self._accounts[account_id] = (account, ports)
-        return self._accounts[account_id]
+            known = self._accounts[account_id] = _Served(account, ports, credentials)
+        return known.account, known.ports
 
     def _send_follow_ups(self, message: TickMessage, interval_seconds: int) -> None:
+        """Send the minute's further messages. Those that the queue does not take are said; the tick goes on."""
         late_seconds = max(self._clock.now_ms() - message.scheduled_at_ms, 0) // 1000
         further = follow_ups(message, interval_seconds)
         for start in range(0, len(further), 10):
-            self._clients.sqs.send_message_batch(
-                QueueUrl=self._queue_url,
-                Entries=[
-                    {
-                        "Id": str(index),
-                        "MessageBody": encode(follow_up.message),
-                        "DelaySeconds": max(follow_up.delay_seconds - late_seconds, 0),
-                    }
-                    for index, follow_up in enumerate(further[start : start + 10])
-                ],
-            )
+            entries = [
+                {
+                    "Id": str(index),
+                    "MessageBody": encode(follow_up.message),
+                    "DelaySeconds": max(follow_up.delay_seconds - late_seconds, 0),
+                }
+                for index, follow_up in enumerate(further[start : start + 10])
+            ]
+            try:
+                answer: Any = self._clients.sqs.send_message_batch(
+                    QueueUrl=self._queue_url,
+                    Entries=entries,  # type: ignore[arg-type]
+                )
+                failed = [failure.get("Code", "") for failure in answer.get("Failed", ())]
+            except (ClientError, BotoCoreError) as error:
+                failed = [type(error).__name__] * len(entries)
+            if failed:
+                self.telemetry.event(
+                    "FOLLOW_UPS_FAILED",
+                    Level.ERROR,
+                    account=message.account,
+                    count=len(failed),
+                    causes=sorted({*failed}),
+                )
+                self.telemetry.metric("FollowUpsFailed", len(failed))
+
+
+class _Served(NamedTuple):
+    """An account as this process serves it, with the credentials that its ports were made with."""
+
+    account: Account
+    ports: Ports
+    credentials: dict[str, str]
 
 
 def _required(name: str) -> str:

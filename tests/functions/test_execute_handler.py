@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +20,7 @@ from holdfast.state.markets import DEFAULT_STRATEGY, MarketConfig, MarketConfigs
 from holdfast.state.tables import TableNames
 from local.aws.stand_in import LocalAws
 from tests.jobs.world import ACCOUNT, PARAMETERS, World, world
-from tests.local.kalshi_member import ed25519_key, private_pem
+from tests.local.kalshi_member import ed25519_key, private_pem, public_pem
 
 CONTEXT = SimpleNamespace(log_stream_name="stream-1", aws_request_id="r")
 MINUTE = datetime(2026, 11, 25, 9, 46, tzinfo=UTC)
@@ -148,6 +149,38 @@ def test_interval_below_a_minute_sends_the_further_messages_delayed(deployed: De
     deployed.made.clock.sleep_ms(10_000)
     deployed.invoke(deployed.message(follow_up=True))
     assert deployed.queued() == ["5", "0"], "a follow-up sends none"
+
+
+def test_queue_that_takes_no_further_messages_does_not_stop_the_tick(
+    deployed: Deployed, caplog: pytest.LogCaptureFixture
+) -> None:
+    deployed.clients.ssm.put_parameter(
+        Name=f"/holdfast/{deployed.stage}/{ACCOUNT}/execution_interval_seconds", Value="30", Type="String"
+    )
+    deployed.clients.sqs.delete_queue(QueueUrl=deployed.queue_url)
+    assert deployed.invoke(deployed.message()) == []
+    assert len(deployed.made.resting()) == 6
+    (said,) = [vars(record) for record in caplog.records if record.message == "FOLLOW_UPS_FAILED"]
+    assert said["count"] == 1
+
+
+def test_message_from_the_future_is_refused_and_does_not_lock_the_account_out(deployed: Deployed) -> None:
+    """Begun, it would have made a duplicate of every tick until its day."""
+    assert deployed.invoke(deployed.message(late_ms=-61_000)) == ["m0"]
+    assert deployed.invoke(deployed.message(late_ms=-2_000)) == []
+    assert len(deployed.made.resting()) == 6
+
+
+def test_rotated_keys_are_used_within_ten_minutes(deployed: Deployed) -> None:
+    made = deployed.made
+    assert deployed.invoke(deployed.message()) == []
+    public = public_pem(ed25519_key("rotated"))
+    made.exchange.add_user("rotated", "key-2", public, tier="advanced", balances={0: Decimal(100), 2: Decimal(100)})
+    secret = {"key_id": "key-2", "private_key": private_pem(ed25519_key("rotated"))}
+    deployed.clients.secrets.put_secret_value(SecretId=f"{deployed.stage}/keys", SecretString=json.dumps(secret))
+    made.clock.sleep_ms(601_000)
+    assert deployed.invoke(deployed.message()) == []
+    assert made.exchange.books("rotated").open_orders
 
 
 def test_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,8 @@ from holdfast.core.errors import InvalidInputError
 MINUTE_MS = 60_000
 # A message older than this is skipped: the next one is due, and acting on an old schedule helps nobody.
 OLDEST_MS = 45_000
+# How far ahead a message may be dated: clocks differ, and a delayed message comes a moment early.
+AHEAD_MS = 60_000
 
 
 class TickMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +52,15 @@ def decode(body: str | bytes) -> TickMessage:
 def encode(message: TickMessage) -> str:
     """The message as a queue body."""
     return msgspec.json.encode(message).decode()
+
+
+def check_time(message: TickMessage, now_ms: int) -> None:
+    """Refuse a message from the future: with it begun, every tick until then would count as a duplicate.
+
+    Raises InvalidInputError.
+    """
+    if message.scheduled_at_ms > now_ms + AHEAD_MS:
+        raise InvalidInputError("scheduled_at", message.scheduled_at, f"at most {AHEAD_MS // 1000} seconds from now")
 
 
 def is_stale(message: TickMessage, now_ms: int, interval_seconds: int) -> bool:
