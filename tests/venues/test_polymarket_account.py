@@ -339,6 +339,13 @@ def test_positions_and_settlements_come_from_every_page_of_the_data_api(server: 
     assert query_of(server.asked[0])["user"] == WALLET
 
 
+def test_what_was_lost_settles_for_nothing(server: ScriptedServer):
+    lost = holding(status="REDEEMABLE", current_price=0)
+    server.script(Reply(200, {"data": [lost], "pagination": {"has_more": False, "next_cursor": None}}))
+    [settled] = venue_at(server.url).settlements(0)
+    assert (settled.size, settled.payout, settled.result) == (SCALE.size("12.5"), 0, "lost")
+
+
 def test_a_heartbeat_hands_on_the_id_that_the_venue_expects(server: ScriptedServer):
     server.script(
         Reply(200, {"heartbeat_id": "b-1"}),

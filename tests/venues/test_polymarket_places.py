@@ -294,17 +294,33 @@ def test_an_expiry_is_stated_a_minute_late_because_the_venue_ends_orders_a_minut
     assert sent["order"]["expiration"] == str((NOW_MS + 360_000) // 1000)
 
 
-def test_an_unknown_or_closed_market_takes_no_orders(server: ScriptedServer):
-    server.script(Reply(404, {"error": "market not found"}), RULES[0], Reply(200, MARKET | {"c": True}))
+def test_an_unknown_market_takes_no_orders_and_whether_a_known_one_is_open_the_venue_says(server: ScriptedServer):
+    closed = Reply(400, {"error": "the orderbook 1 does not exist"})
+    server.script(Reply(404, {"error": "market not found"}), RULES[0], Reply(200, MARKET | {"c": True}), closed)
     venue = venue_at(server.url)
-    for _ in range(2):
+    for code in ("unknown_market", ""):
         [outcome] = venue.place([placement()], DEADLINE)
-        assert outcome.reason is Refusal.MARKET_CLOSED
+        assert (outcome.reason, outcome.code) == (Refusal.MARKET_CLOSED, code)
+    assert server.asked[-1].target == "/order"
+
+
+def test_an_order_waits_for_no_read_of_rules_that_are_known(server: ScriptedServer):
+    """Nothing goes out before a stop but the stop."""
+    clock = VirtualClock(NOW_MS)
+    server.script(*RULES)
+    venue = venue_at(server.url, clock=clock)
+    venue.market_rules([YES])
+    clock.sleep_ms(3_600_000)
+    server.asked.clear()
+    [one] = venue.prepare([placement(side=Side.SELL, post_only=False)])
+    assert one.body
+    assert server.asked == []
 
 
 def test_without_the_rules_nothing_is_sent(server: ScriptedServer):
-    server.script(Reply(500), Reply(500))
+    server.script(Reply(500), Reply(500), Reply(500))
     venue = venue_at(server.url)
+    assert venue.prepare([placement()]) == [placement()]
     [unreadable] = venue.place([placement()], DEADLINE)
     assert (unreadable.reason, unreadable.code) == (Refusal.NOT_SENT, "rules_unknown")
     [poor] = venue_at(server.url, meter=CountingMeter(budget=0)).place([placement()], DEADLINE)

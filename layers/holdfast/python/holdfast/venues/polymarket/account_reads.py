@@ -37,8 +37,8 @@ from holdfast.venues.port import Balance, OpenOrders, OrderRead, OrderStatus, Ve
 
 _NOT_FOUND = 404
 _HOLDINGS_PER_PAGE = 1_000
-# Else holdings below a tenth of a share are left out.
-_DUST_TOO: dict[str, str | int] = {"filter_type": "TOKENS", "filter_amount": 0}
+# Else holdings below a tenth of a share are left out; 0 may mean that default.
+_DUST_TOO = {"filter_type": "TOKENS", "filter_amount": "0.000001"}
 _NOTHING = frozenset({b"", b"null", b"{}", b'""'})
 _MILLIONTH = Decimal("0.000001")
 _STATUSES = {
@@ -114,7 +114,7 @@ class AccountReads:
         Whether it was resolved before `since_ms` the venue does not say, so all of it comes every time.
         """
         now_ms = self._clock.now_ms()
-        return [_settlement(row, now_ms) for row in self._holdings() if row.redeemable]
+        return [_settlement(row, now_ms) for row in self._holdings() if _is_resolved(row)]
 
     def positions(self) -> list[VenuePosition]:
         """See the port, resolved ones included until they are redeemed."""
@@ -190,6 +190,11 @@ def _status_of(word: str, order: OpenOrder) -> OrderStatus:
     if word.startswith("CANCEL"):
         return OrderStatus.CANCELED
     return OrderStatus.RESTING if order.remaining > 0 else OrderStatus.FILLED
+
+
+def _is_resolved(row: HoldingRow) -> bool:
+    """A lost position reports REDEEMABLE too, and is worth nothing."""
+    return row.redeemable or row.status == "REDEEMABLE"
 
 
 def _held(row: HoldingRow) -> int:

@@ -96,6 +96,10 @@ class MarketReads:
                     self._read_condition(condition)
         return {market: self._facts[market] for market in markets if self._is_fresh(market)}
 
+    def known(self, market: str) -> MarketFacts | None:
+        """What was last read of a token, however long ago; None where nothing was. Sends nothing."""
+        return self._facts.get(market)
+
     def forget(self, market: str) -> None:
         """Read this token's rules again before they are used: the venue contradicted them."""
         self._facts.pop(market, None)

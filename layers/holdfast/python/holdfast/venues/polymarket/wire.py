@@ -157,6 +157,7 @@ class HoldingRow(Struct, frozen=True):
     current_size: Decimal
     current_price: Decimal
     redeemable: bool
+    status: str = ""
     realized_pnl: Decimal = Decimal(0)
     entry_fees_usdc: Decimal = Decimal(0)
     last_event_at: int | str | None = None

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from holdfast.clock import Clock
 from holdfast.core.errors import BudgetExhaustedError, InvalidInputError, VenueError, VenueUnavailableError
-from holdfast.core.market import MarketStatus, Side
+from holdfast.core.market import Side
 from holdfast.core.orders import Cancellation, Placement, TimeInForce
 from holdfast.core.outcomes import CancelOutcome, Placed, PlaceOutcome, Refusal, Refused, Unknown
 from holdfast.venues.polymarket import client as api
@@ -49,9 +49,8 @@ class OrderWrites:
         self._client, self._clock, self._markets, self._builder = client, clock, markets, builder
 
     def prepare(self, batch: Sequence[Placement]) -> list[Placement]:
-        """See the port. What is prepared already stays as it is."""
-        facts = self._markets.facts([item.target.market for item in batch if not item.body])
-        prepared = (item if item.body else self._prepared(item, facts.get(item.target.market)) for item in batch)
+        """See the port. What is prepared already stays as it is. Raises nothing: what lacks rules stays unprepared."""
+        prepared = self._checked(batch)
         return [original if isinstance(item, Refused) else item for item, original in zip(prepared, batch, strict=True)]
 
     def place(self, batch: Sequence[Placement], deadline_ms: int) -> list[PlaceOutcome]:
@@ -80,21 +79,26 @@ class OrderWrites:
 
     def _checked(self, batch: Sequence[Placement]) -> list[Placement | Refused]:
         """What can be sent, and why the rest can't."""
-        unknown = [item.target.market for item in batch if not item.body]
-        try:
-            facts = self._markets.facts(unknown)
-        except (VenueError, BudgetExhaustedError) as error:
-            lacking = Refused(Refusal.NOT_SENT, "rules_unknown", str(error))
-            return [item if item.body else lacking for item in batch]
-        return [item if item.body else self._prepared(item, facts.get(item.target.market)) for item in batch]
+        return [item if item.body else self._prepared(item) for item in batch]
 
-    def _prepared(self, item: Placement, facts: MarketFacts | None) -> Placement | Refused:
+    def _facts(self, market: str) -> MarketFacts | Refused:
+        """A market's facts, however old: an exit waits for no read. Ticks are renewed by books and by refusals."""
+        known = self._markets.known(market)
+        if known is not None:
+            return known
+        try:
+            found = self._markets.facts([market]).get(market)
+        except (VenueError, BudgetExhaustedError) as error:
+            return Refused(Refusal.NOT_SENT, "rules_unknown", str(error))
+        return found or Refused(Refusal.MARKET_CLOSED, "unknown_market", f"the venue knows no token {market}")
+
+    def _prepared(self, item: Placement) -> Placement | Refused:
+        """Whether the market is open is left to the venue: flags that it does not document must not stop an exit."""
         target = item.target
-        if facts is None:
-            return Refused(Refusal.MARKET_CLOSED, "unknown_market", f"the venue knows no token {target.market}")
+        facts = self._facts(target.market)
+        if isinstance(facts, Refused):
+            return facts
         rules, rests = facts.rules, target.time_in_force is TimeInForce.RESTING
-        if rules.status is not MarketStatus.OPEN:
-            return Refused(Refusal.MARKET_CLOSED, "market_closed", f"the market is {rules.status.value}")
         if not rules.lowest <= target.price <= rules.highest or target.price % facts.tick:
             return Refused(Refusal.OFF_GRID, "off_grid", f"price {target.price} at a tick of {facts.tick}")
         # The minimum is one of orders that may rest: a small remainder can still be sold at once.
