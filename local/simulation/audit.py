@@ -51,7 +51,11 @@ class Audit:
                 self._watch.report("never-oversell", f"an exit took {fill.ticker} from {before} to {after}")
 
     def check_limits(self, most: int) -> None:
-        """Quotes never take a position further than their limit, in size units."""
+        """Quotes never take a position further than this, in size units.
+
+        It is the strategy's limit and one set of quotes more: fills may be read from an older copy than the list that
+        shows their orders gone.
+        """
         position: Counter[str] = Counter()
         for fill in self._books.fills:
             if self._purpose(fill) is not None:

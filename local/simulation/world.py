@@ -110,7 +110,7 @@ class World:
         audit.check_books()
         audit.check_journal()
         audit.check_exits()
-        audit.check_limits(MOST_HELD * 100)
+        audit.check_limits((MOST_HELD + SIZE * self._profile.levels) * 100)
         audit.check_strangers()
         audit.check_misses(self._exchange.misses)
         self._audit_resting(audit)

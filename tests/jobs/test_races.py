@@ -12,6 +12,7 @@ from holdfast.core.orders import Purpose
 from holdfast.jobs.execute import execute
 from holdfast.state.journal import Journal
 from holdfast.state.leases import Lease, acquire
+from holdfast.state.ledger import Ledger, StoredPosition
 from holdfast.state.memory import MemoryStore
 from holdfast.state.port import Key, Put, Store, Table, Write
 from tests.jobs.world import STAGE, World, world
@@ -132,3 +133,27 @@ def test_an_entry_that_another_writer_has_sent_again_is_not_forgotten() -> None:
     journal.reopen(structs.replace(sent, version=2), lease)
     journal.retire([structs.replace(sent, state=EntryState.ACKNOWLEDGED)])
     assert [entry.version for entry in journal.live()] == [2]
+
+
+def test_a_quote_that_expired_after_the_list_was_true_gets_no_successor_before_its_fills_are_known(
+    made: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer that stood still between its reads and its plan took quotes for expired that had filled meanwhile.
+
+    It placed a whole set more on a position that it did not know yet, past the position's limit.
+    """
+    made.tick()
+    expires_at_ms = min(order.expires_at_ms for order in made.books.open_orders)
+    made.clock.set_ms(expires_at_ms - 30_000)
+    read_positions = Ledger.positions
+
+    def fills_and_stands_still(ledger: Ledger) -> dict[str, StoredPosition]:
+        found = read_positions(ledger)
+        made.book("M-1", 40, 43)
+        made.clock.set_ms(expires_at_ms + 3_000)
+        return found
+
+    monkeypatch.setattr(Ledger, "positions", fills_and_stands_still)
+    report = execute(made.account, made.ports, made.clock)
+    assert report.ended == ""
+    assert not [row for row in made.resting("M-1") if row[0] == "buy"]
