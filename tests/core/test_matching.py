@@ -162,10 +162,12 @@ class TestResting:
         assert made.apply_snapshot([(55, 100)], [(56, 100)], 4) == []
 
     def test_on_a_tape_that_prints_trades_a_shrinking_touch_was_cancelled(self):
-        made = engine(prints_trades=True)
-        made.submit("a", "me", Side.BUY, 48, 10, now_ms=1)
-        assert made.apply_level(Side.BUY, 48, 0, 2) == []
-        assert made.resting("a").queue_ahead == 0
+        """Others stand behind us, so that a trade of the whole level would have filled us."""
+        for prints_trades, filled in ((True, []), (False, [("a", 48, 10, False)])):
+            made = engine(prints_trades=prints_trades)
+            made.submit("a", "me", Side.BUY, 48, 10, now_ms=1)
+            made.apply_level(Side.BUY, 48, 150, 2)
+            assert brief(made.apply_level(Side.BUY, 48, 0, 3)) == filled
 
 
 class TestPrints:
