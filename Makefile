@@ -9,8 +9,8 @@ STAMP  := $(VENV)/.synced
 demo: $(STAMP)                ## run the main job on one machine: make demo [TAPE=file-or-folder]
 	@$(BIN)/holdfast demo $(if $(TAPE),--tape "$(TAPE)")
 
-test: $(STAMP)                ## run every test
-	@$(BIN)/pytest -n 2
+test: $(STAMP)                ## run every test, and say which were skipped and why
+	@$(BIN)/pytest -n 2 -rs
 
 lint: $(STAMP)                ## format, style and types
 	@$(BIN)/ruff format --check .
