@@ -134,3 +134,16 @@ def test_standing(venue):
     assert anna.place(FED, "SELL", "0.60", "5").status_code == 200
     venue.operator.set_standing("anna", banned=True)
     assert anna.place(FED, "SELL", "0.60", "5").json()["error"] == f"'{anna.address}' address banned"
+
+
+def test_a_malleable_signature_is_refused(venue):
+    """(r, n - s) verifies as well, but a contract takes only the lower s."""
+    anna = venue.trader()
+    body = anna.signed(FED, "BUY", "0.40", "5")
+    signature = bytes.fromhex(body["order"]["signature"][2:])
+    group = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+    upper = (group - int.from_bytes(signature[32:64], "big")).to_bytes(32, "big")
+    twin = signature[:32] + upper + bytes([55 - signature[64]])
+    refused = anna.send("POST", "/order", {**body, "order": {**body["order"], "signature": "0x" + twin.hex()}})
+    assert refused.json() == {"error": "invalid signature"}
+    assert anna.send("POST", "/order", body).status_code == 200

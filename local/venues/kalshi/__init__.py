@@ -6,10 +6,10 @@ it takes the reading that is harder on a client, and the docstring at that place
 
 from local.venues.faults import ConnectionDropped, Fault, FaultKind
 from local.venues.http import Request, Response
+from local.venues.in_process import InProcessTransport
 from local.venues.kalshi.audit import Books
 from local.venues.kalshi.exchange import KalshiExchange, seeded_ids
 from local.venues.kalshi.fees import Precision
-from local.venues.kalshi.in_process import InProcessTransport
 from local.venues.kalshi.markets import MarketSpec, MarketState
 from local.venues.kalshi.records import EndReason, Miss, MissCause
 from local.venues.kalshi.server import KalshiServer

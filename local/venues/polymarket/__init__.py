@@ -6,6 +6,7 @@ known it takes the reading that is harder on a client, and the docstring at that
 
 from local.venues.faults import ConnectionDropped, Fault, FaultKind
 from local.venues.http import Request, Response
+from local.venues.in_process import InProcessTransport
 from local.venues.polymarket.audit import Books, Fill
 from local.venues.polymarket.exchange import PolymarketExchange, seeded_ids
 from local.venues.polymarket.fees import FeeSchedule
@@ -35,6 +36,7 @@ __all__ = [
     "FeeSchedule",
     "Fill",
     "Geoblock",
+    "InProcessTransport",
     "LimiterMode",
     "MarketSpec",
     "Miss",

@@ -1,4 +1,4 @@
-"""The adapter's transport without a socket: for lockstep runs on one virtual clock, and for the seeded simulation."""
+"""The adapters' transport without a socket: for lockstep runs on one virtual clock, and for the seeded simulation."""
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -6,13 +6,13 @@ from urllib.parse import urlsplit
 from holdfast.venues.transport import HttpAnswer, NoAnswerError
 from local.venues.faults import ConnectionDropped
 from local.venues.http import Request
-from local.venues.kalshi.exchange import KalshiExchange
+from local.venues.serving import Exchange
 
 
 class InProcessTransport:
-    """Hands requests to an exchange (see holdfast.venues.kalshi.Transport). Waiting moves the exchange's clock."""
+    """Hands requests to an exchange (see holdfast.venues.transport.Transport). Waiting moves the exchange's clock."""
 
-    def __init__(self, exchange: KalshiExchange) -> None:
+    def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
 
     def send(
