@@ -1,7 +1,7 @@
 """The Polymarket adapter in front of the local exchange, over real HTTP; both sides are checked against the spec."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import NamedTuple
@@ -61,6 +61,7 @@ class World(NamedTuple):
     venue: PolymarketVenue
     clock: VirtualClock
     transport: CheckedTransport
+    another_venue: Callable[[VirtualClock], PolymarketVenue]  # the same account on another clock
 
     def token(self, name: str = FED, outcome: int = 0) -> str:
         return self.exchange.market(name).tokens[outcome]
@@ -103,13 +104,11 @@ def polymarket_world(signature_type: int = 0) -> Iterator[World]:
     given = exchange.add_api_key("trader")
     transport = CheckedTransport()
     with PolymarketServer(exchange) as server:
-        venue = PolymarketVenue(
-            PolymarketSettings("a", wallet, SignatureType(signature_type), base_url=server.clob_url),
-            signer,
-            ApiCredentials(given.api_key, given.secret, given.passphrase),
-            transport,
-            clock,
-            CountingMeter(),
-        )
-        yield World(exchange, venue, clock, transport)
+        settings = PolymarketSettings("a", wallet, SignatureType(signature_type), base_url=server.clob_url)
+        credentials = ApiCredentials(given.api_key, given.secret, given.passphrase)
+
+        def open_venue(at: VirtualClock) -> PolymarketVenue:
+            return PolymarketVenue(settings, signer, credentials, transport, at, CountingMeter())
+
+        yield World(exchange, open_venue(clock), clock, transport, open_venue)
         transport.close()

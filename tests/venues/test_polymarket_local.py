@@ -296,10 +296,10 @@ def test_a_read_that_is_limited_is_an_error(world: World):
 
 def test_a_clock_that_is_off_is_the_owners_to_repair(world: World):
     skewed = VirtualClock(NOW_MS - 60_000)
-    world.venue._client._clock = skewed
+    venue = world.another_venue(skewed)
     with pytest.raises(VenueAuthError):
-        world.venue.open_orders()
-    assert world.venue.status().venue_time_ms - skewed.now_ms() > 59_000
+        venue.open_orders()
+    assert venue.status().venue_time_ms - skewed.now_ms() > 59_000
 
 
 def test_books_rules_and_money_are_the_exchanges(world: World):
