@@ -62,7 +62,7 @@ class Runtime:
         """The account's ports, made anew where its credentials were rotated."""
         known = self._accounts.get(account_id)
         account = known.account if known else Accounts(self._store).get(account_id)
-        credentials = self._secrets.read(account.secret_name)
+        credentials = hash(tuple(sorted(self._secrets.read(account.secret_name).items())))
         if known is None or known.credentials != credentials:
             ports = assemble(
                 account,
@@ -110,11 +110,11 @@ class Runtime:
 
 
 class _Served(NamedTuple):
-    """An account as this process serves it, with the credentials that its ports were made with."""
+    """An account as this process serves it; `credentials` is the hash of those that its ports were made with."""
 
     account: Account
     ports: Ports
-    credentials: dict[str, str]
+    credentials: int
 
 
 def _required(name: str) -> str:

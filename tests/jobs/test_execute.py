@@ -119,7 +119,7 @@ def test_halt_cancels_quotes_and_says_why_and_its_end_lets_them_back(made: World
     report = made.tick(after_ms=61_000)
     assert report.halted == ("switch",)
     assert made.books.open_orders == ()
-    assert made.store.get_many(list(_halt_keys(made)))
+    assert made.store.query(Table.CONTROL, "HALT#a", "switch")[0]["on"] is True
     made.switch(halt="false")
     made.tick(after_ms=61_000)
     assert len(made.books.open_orders) == 6
@@ -238,11 +238,23 @@ def test_real_429_stores_a_back_off_that_another_writer_obeys_and_success_resets
 
 
 def test_market_that_refuses_three_ticks_running_is_left_alone_for_longer_and_longer(made: World) -> None:
-    made.exchange.pause_market("M-1")
-    made.ports.cache.ticks_until_refresh = 0
+    made.switch(config_refresh_ticks="1000")
     made.tick()
-    assert made.resting("M-1") == []
+    made.book("M-1", 50, 53)
+    made.exchange.pause_market("M-1")  # its rules, read a moment ago, still say open
+    refused = []
+    for _ in range(12):
+        refused.append(made.tick().execution.refused.total() > 0)
+        assert len(made.resting("M-2")) == len(made.resting("M-3")) == 2
+    assert refused == [True] * 3 + [False, True] + [False] * 3 + [True] + [False] * 3
+    pauses = [event["until"] for event in made.events("MARKET_PAUSED")]
+    assert [event["market"] for event in made.events("MARKET_PAUSED")] == ["M-1"] * 3
+    assert pauses == sorted(pauses)
     made.exchange.activate_market("M-1")
+    for _ in range(5):
+        made.tick()
+    assert len(made.resting("M-1")) == 2
+    assert made.store.query(Table.CONTROL, "PAUSE#a") == []
 
 
 def test_paused_trading_is_not_hammered(made: World) -> None:
@@ -260,15 +272,30 @@ def test_paused_trading_is_not_hammered(made: World) -> None:
 
 def test_cancel_that_lost_to_a_fill_is_a_404_of_its_own_kind(made: World) -> None:
     made.tick()
-    made.exchange.set_read_lag_ms(30_000)
-    made.book("M-1", 40, 42)  # our bid at 48 is filled; the lagging list still shows it
-    made.tick(after_ms=5_000)
-    assert made.misses(MissCause.ALREADY_CANCELED) == 0
-    made.exchange.set_read_lag_ms(0)
-    made.tick()
-    made.tick()
+    made.clock.sleep_ms(20_000)
+    made.exchange.set_read_lag_ms(10_000)
+    made.exchange.apply_changes("M-1", [], [(4_800, 1_000)])  # our bid is filled; the lists do not show it yet
+    made.exchange.apply_changes("M-1", [(4_900, 0), (4_800, 0), (4_700, 0)], [])
+    report = made.tick(after_ms=1_000)
+    assert report.execution.not_found == 1
+    assert made.misses() == made.misses(MissCause.EXECUTED) == 1
+    for _ in range(3):
+        made.tick(after_ms=5_000)
     made.assert_ledger_is_the_exchanges()
-    assert made.misses(MissCause.ALREADY_CANCELED) == 0
+    assert made.misses() == 1, "it is not cancelled again"
+
+
+def test_what_somebody_else_holds_is_said_once_until_it_changes(made: World) -> None:
+    other = foreign_member(made)
+    assert other.create("M-1", "bid", "0.5100", "3.00", "person-1").status_code == 201
+    for _ in range(40):
+        made.tick()
+    said = [(event["market"], event["ledger"], event["venue"]) for event in made.events("POSITION_MISMATCH")]
+    assert said == [("M-1", 0, 300)]
+    assert other.create("M-1", "bid", "0.5100", "2.00", "person-2").status_code == 201
+    for _ in range(20):
+        made.tick()
+    assert [event["venue"] for event in made.events("POSITION_MISMATCH")] == [300, 500]
 
 
 def test_every_event_of_a_tick_carries_its_account_and_a_decision(made: World) -> None:
@@ -311,9 +338,3 @@ def test_every_event_of_a_tick_carries_its_account_and_a_decision(made: World) -
 
 def _fields(config: object) -> dict[str, object]:
     return {name: getattr(config, name) for name in config.__struct_fields__}  # type: ignore[attr-defined]
-
-
-def _halt_keys(made: World) -> list[object]:
-    from holdfast.state.halts import Halting
-
-    return list(Halting(made.store, "a").keys)

@@ -6,9 +6,12 @@ import pytest
 from msgspec import structs
 
 from holdfast.core.journal import EntryState, JournalEntry
+from holdfast.jobs.execute import execute
+from holdfast.jobs.writes import LEASE_MS
 from local.venues.kalshi import Fault, FaultKind
 from local.venues.kalshi.records import Order
-from tests.jobs.world import World, world
+from tests.jobs.test_faults import DyingStore, KilledError
+from tests.jobs.world import INTERVAL_MS, World, world
 
 PLACE = "POST /portfolio/events/orders"
 
@@ -114,3 +117,26 @@ def test_refusal_of_a_second_send_says_nothing_about_the_first(made: World) -> N
     made.tick(after_ms=20_000)
     assert [order.client_order_id for order in exits(made)] == [entry.items[0].client_order_id]
     assert held(made) == 0
+
+
+@pytest.mark.parametrize("after_effect", [False, True])
+@pytest.mark.parametrize("calls", range(1, 26))
+def test_process_killed_at_any_store_call_of_an_exit_sells_once(calls: int, after_effect: bool) -> None:
+    with world(markets=1) as made:
+        assert holding(made) == 1_000
+        made.book("M-1", 30, 32)
+        made.clock.sleep_ms(INTERVAL_MS)
+        dying = made.writer("dying")
+        store = DyingStore(made.store, calls, after_effect=after_effect)
+        dying.store = store  # type: ignore[assignment]
+        dying.throttle._rates._store = store  # type: ignore[assignment]
+        dying.switches._store = store  # type: ignore[assignment]
+        try:
+            execute(made.account, dying, made.clock)
+        except KilledError:
+            made.clock.sleep_ms(LEASE_MS)
+        for _ in range(4):
+            report = made.tick()
+        assert [(order.initial, order.filled) for order in exits(made)] == [(1_000, 1_000)]
+        assert (report.ended, report.unresolved) == ("", 0)
+        made.assert_ledger_is_the_exchanges()

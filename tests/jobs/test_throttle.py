@@ -5,8 +5,15 @@ from collections.abc import Iterator
 import pytest
 from msgspec import structs
 
+from holdfast.clock import VirtualClock
+from holdfast.core.capabilities import Bucket
+from holdfast.core.errors import BudgetExhaustedError
+from holdfast.jobs.throttle import Throttle
+from holdfast.state.memory import MemoryStore
 from holdfast.state.port import Put, Table
+from holdfast.telemetry.memory import MemoryTelemetry
 from local.venues.kalshi import Fault, FaultKind
+from tests.core.plan_world import CAPABILITIES
 from tests.jobs.world import World, world
 
 BATCH_PLACE = "POST /portfolio/events/orders/batched"
@@ -89,3 +96,30 @@ def test_no_budget_for_reads_stops_quotes_and_not_the_exits_of_what_is_held(made
     else:
         assert report.ended.startswith("BudgetExhaustedError")
     assert made.resting("M-2") == before, "nothing but exits"
+
+
+def test_two_writers_share_one_bucket_and_neither_spends_what_the_other_took() -> None:
+    """Each remembers the bucket as it last saw it; the conditional write is what keeps them honest."""
+    clock = VirtualClock(1_000_000)
+    store, capabilities = MemoryStore(clock), structs.replace(CAPABILITIES, write_bucket=Bucket("write", 10, 100))
+    writers = [Throttle(store, "a", clock, MemoryTelemetry(), lambda: 0) for _ in range(2)]
+    for writer in writers:
+        writer.configure(capabilities)
+        writer.begin_tick(0)
+    granted = 0
+    for turn in range(20):
+        try:
+            writers[turn % 2].take("write", 10)
+            granted += 10
+        except BudgetExhaustedError:
+            break
+    assert granted == 70, "100 less the exits' reserve of 30"
+    for writer in writers:
+        with pytest.raises(BudgetExhaustedError):
+            writer.take("write", 10)
+    writers[0].take("write", 30, exit=True)
+    clock.sleep_ms(3_900)
+    with pytest.raises(BudgetExhaustedError):
+        writers[1].take("write", 10)
+    clock.sleep_ms(100)
+    writers[1].take("write", 10)

@@ -42,6 +42,7 @@ class Cache:
     ticks_until_refresh: int = 0
     connected: bool = False
     positions_compared_at_ms: int = 0
-    mismatched: frozenset[str] = frozenset()
+    differences: dict[str, int] = field(default_factory=dict)
+    reported_differences: dict[str, int] = field(default_factory=dict)
     unlisted: frozenset[str] = frozenset()
     settlements_read_at_ms: int = 0

@@ -70,11 +70,13 @@ class Upkeep:
     def compare(self, positions: dict[str, StoredPosition], *, quiet: bool) -> None:
         """Compare the venue's positions with the ledger every ten minutes.
 
-        A difference counts when a second look, a tick later, still shows it: a fill between two reads is none.
+        A difference counts when a second look, a tick later, shows the same one: a fill between two reads is none. It
+        is said once, until it changes: what somebody else holds in the account stays different for good.
         `quiet` False (fills or unknown outcomes this tick) waits for a better moment.
         """
         cache = self._ports.cache
-        due = self._clock.now_ms() - cache.positions_compared_at_ms >= COMPARE_MS or cache.mismatched
+        unsaid = {m: by for m, by in cache.differences.items() if cache.reported_differences.get(m) != by}
+        due = self._clock.now_ms() - cache.positions_compared_at_ms >= COMPARE_MS or unsaid
         if not due or not quiet:
             return
         listed = self._read("positions", self._ports.venue.positions)
@@ -82,8 +84,13 @@ class Upkeep:
             return
         at_venue = {position.market: position.size for position in listed}
         ours = {market: stored.position.size for market, stored in positions.items() if stored.position.size}
-        different = {m for m in at_venue.keys() | ours.keys() if at_venue.get(m, 0) != ours.get(m, 0)}
-        for market in sorted(different & cache.mismatched):
+        different = {
+            market: by
+            for market in sorted(at_venue.keys() | ours.keys())
+            if (by := at_venue.get(market, 0) - ours.get(market, 0))
+        }
+        confirmed = {market: by for market, by in different.items() if unsaid.get(market) == by}
+        for market in confirmed:
             self._event(
                 "POSITION_MISMATCH",
                 Level.ERROR,
@@ -93,7 +100,9 @@ class Upkeep:
                 at="compare",
             )
         cache.positions_compared_at_ms = self._clock.now_ms()
-        cache.mismatched = frozenset(different - cache.mismatched)
+        cache.differences = different
+        said = {**cache.reported_differences, **confirmed}
+        cache.reported_differences = {market: by for market, by in said.items() if different.get(market) == by}
 
     def _read(self, what: str, read: Callable[[], Answer]) -> Answer | None:
         """The venue's answer; None where it failed. A 429 ends the tick."""
