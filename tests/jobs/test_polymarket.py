@@ -72,3 +72,33 @@ def test_foreign_orders_stay_and_ours_are_known_without_a_client_id(made: Polyma
     assert report.halted == ("switch",)
     made.tick()
     assert made.resting() == []
+
+
+def test_inventory_stop_sells_what_is_held_even_when_fresh_shares_are_not_sellable_yet(made: PolymarketWorld) -> None:
+    """The venue's balance cache lags a fill: the sell is refused, the balance is asked for, the next tick sells."""
+    made.switch(inventory_stop_loss="1.00")
+    made.exchange.operator.set_settlement(cached_after_ms=3_600_000)
+    made.tick()
+    made.book("m-1", 46, 48)
+    made.tick()
+    made.book("m-1", 30, 32)
+    made.tick()
+    assert made.telemetry.named("RISK_FLATTEN")
+    assert made.telemetry.named("NOT_SELLABLE")
+    for _ in range(6):
+        made.tick()
+    assert made.books.position(made.tokens[0]) == 0
+    made.assert_ledger_is_the_exchanges()
+
+
+def test_trade_that_fails_on_chain_is_taken_out_of_the_books(made: PolymarketWorld) -> None:
+    made.exchange.operator.set_settlement(mined_after_ms=90_000)
+    made.exchange.operator.fail_trades(1)
+    made.tick()
+    made.book("m-1", 46, 48)
+    made.tick()
+    assert [line.kind for line in made.ledger.lines()] == ["fill"]
+    for _ in range(5):
+        made.tick()
+    assert sorted(line.kind for line in made.ledger.lines())[:2] == ["fill", "reversal"]
+    made.assert_ledger_is_the_exchanges()

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from holdfast.core.blocked import blocked_places, remainders
 from holdfast.core.draft import Dropped
-from holdfast.core.errors import BudgetExhaustedError
+from holdfast.core.errors import BudgetExhaustedError, VenueError
 from holdfast.core.journal import JournalEntry
 from holdfast.core.market import MarketRules, Side
 from holdfast.core.orders import (
@@ -53,6 +53,7 @@ class Executor:
         self._dry_run = dry_run
         self._account = writes.lease.account
         self._exhausted = False
+        self._unsellable: set[str] = set()
         # What cancelled orders had filled when they ended, beyond what the fills showed.
         self._filled: Counter[tuple[str, Side]] = Counter()
         self.done = Execution()
@@ -81,7 +82,21 @@ class Executor:
                 self._report_dry(ready, lane)
             else:
                 self._place(ready, lane, decision_id)
+        self._make_sellable(decision_id)
         return self.done
+
+    def _make_sellable(self, decision_id: str) -> None:
+        """Have the venue read balances again that it said are too small for a sell: freshly bought shares lag.
+
+        The next tick tries again, from what is held then.
+        """
+        for market in sorted(self._unsellable):
+            try:
+                self._ports.venue.refresh_holding(market)
+            except (VenueError, BudgetExhaustedError) as error:
+                self._event("NOT_SELLABLE", decision_id, Level.WARNING, market=market, refresh=str(error))
+                return
+            self._event("NOT_SELLABLE", decision_id, Level.WARNING, market=market, refresh="asked for")
 
     def _resend(self, resend: Resend, held: Set[str]) -> None:
         entry, indices = resend
@@ -118,7 +133,7 @@ class Executor:
             for order, outcome in zip(batch, outcomes, strict=True):
                 if not isinstance(outcome, Canceled):
                     unfinished.append(order)
-                elif outcome.reduced_by < order.remaining:
+                elif outcome.says_fills and outcome.reduced_by < order.remaining:
                     self._filled[order.market, order.side] += order.remaining - outcome.reduced_by
             self._event("BATCH_CANCEL", decision_id, orders=len(batch), exit=exit)
             self._report_failures("BATCH_CANCEL_FAILED", batch, outcomes, decision_id)
@@ -208,6 +223,9 @@ class Executor:
                 )
             case Refused(reason=reason):
                 self.done.refusals.setdefault(target.market, reason)
+                lacking = reason is Refusal.INSUFFICIENT_BALANCE and target.side is Side.SELL
+                if lacking and self._ports.venue.capabilities.reserves_sells:
+                    self._unsellable.add(target.market)
 
     def _report_failures(
         self, name: str, batch: Sequence["Failing"], outcomes: Sequence[Outcome], decision_id: str

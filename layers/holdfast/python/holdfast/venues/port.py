@@ -163,6 +163,10 @@ class Venue(Protocol):
         """Money that can be spent."""
         ...
 
+    def refresh_holding(self, market: str) -> None:
+        """Have the venue read what is held in a market again, where it caches that: fresh shares may lag behind."""
+        ...
+
     def prepare(self, batch: Sequence[Placement]) -> list[Placement]:
         """The placements with order id and body filled in where the order's hash is its id, else unchanged.
 

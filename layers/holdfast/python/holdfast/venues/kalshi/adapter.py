@@ -96,6 +96,9 @@ class KalshiVenue:
         """See the port."""
         return self._account.balance()
 
+    def refresh_holding(self, market: str) -> None:
+        """Nothing to do: positions are the exchange's own."""
+
     def prepare(self, batch: Sequence[Placement]) -> list[Placement]:
         """Unchanged: the client order id goes along with every order and names it."""
         return list(batch)
