@@ -68,7 +68,7 @@ class SignedOrder(Struct, frozen=True):
     def struct_hash(self) -> bytes:
         """hashStruct of the order."""
         return keccak(
-            keccak(ORDER_TYPE.encode())
+            _ORDER_TYPE_HASH
             + _number(self.salt)
             + _address(self.maker)
             + _address(self.signer)
@@ -98,7 +98,7 @@ class SignedOrder(Struct, frozen=True):
     def wrapped_hash(self, domain: Domain) -> bytes:
         """What the owner of a contract wallet signs: the order inside a TypedDataSign that names the wallet."""
         wrapped = keccak(
-            keccak(_WRAPPED_TYPE.encode())
+            _WRAPPED_TYPE_HASH
             + self.struct_hash()
             + keccak(b"DepositWallet")
             + keccak(b"1")
@@ -160,3 +160,7 @@ def _number(value: int) -> bytes:
 
 def _address(text: str) -> bytes:
     return bytes.fromhex(text[2:]).rjust(32, b"\0")
+
+
+_ORDER_TYPE_HASH = keccak(ORDER_TYPE.encode())
+_WRAPPED_TYPE_HASH = keccak(_WRAPPED_TYPE.encode())

@@ -3,6 +3,7 @@
 Orders and trades lag together. Whether the venue's look-up by hash lags as its lists do is not known: here it does.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from local.venues.history import History
@@ -40,9 +41,7 @@ def list_orders(call: Call) -> Response:
 def list_trades(call: Call) -> Response:
     """GET /data/trades, newest first. `after` and `before` exclude the second that they name."""
     as_of_ms = call.state.read_as_of()
-    histories: list[History[Trade]] = list(reversed(call.user.seen_trades.values()))
-    seen = (history.at(as_of_ms) for history in histories)
-    found = [trade for trade in seen if trade is not None and _trade_matches(call, trade)]
+    found = [trade for trade in _since(call, as_of_ms) if _trade_matches(call, trade)]
     rows, around = call.page(found)
     return answer({**around, "data": [shapes.trade(call.state, call.user, row) for row in rows]})
 
@@ -103,17 +102,28 @@ def _matches(call: Call, order: Order) -> bool:
     )
 
 
+def _since(call: Call, as_of_ms: int) -> Iterator[Trade]:
+    """Trades as they were, newest first, back to the second that `after` excludes."""
+    after = call.seconds("after")
+    histories: list[History[Trade]] = list(call.user.seen_trades.values())
+    for history in reversed(histories):
+        if after is not None and history.latest.matched_at_ms // 1_000 <= after:
+            return
+        trade = history.at(as_of_ms)
+        if trade is not None:
+            yield trade
+
+
 def _trade_matches(call: Call, trade: Trade) -> bool:
     market = call.state.markets[trade.market]
     second = trade.matched_at_ms // 1_000
-    after, before = call.seconds("after"), call.seconds("before")
+    before = call.seconds("before")
     mine = {part.token_id for part in trade.parts if part.user == call.user.name}
     return (
         call.parameter("id") in ("", trade.trade_id)
         and call.parameter("market").lower() in ("", market.condition_id)
         and (not call.parameter("asset_id") or call.parameter("asset_id") in mine)
         and call.parameter("maker_address").lower() in ("", call.user.wallet)
-        and (after is None or second > after)
         and (before is None or second < before)
     )
 
