@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.core.market import Side
-from local.venues.polymarket import SCALE, FeeSchedule, MarketSpec
+from local.venues.polymarket import SCALE, FeeSchedule, MarketSpec, TradeStatus
 from tests.local.polymarket_trader import BTC, FED, LocalVenue
 
 TAXED = "taxed"
@@ -78,15 +78,18 @@ class Play:
             assert min(books.cash, books.settled_cash) >= -50_000 * len(books.fills)
             assert all(size >= 0 for size in (*books.tokens.values(), *books.settled_tokens.values()))
             for token, reserved in books.reserved_tokens.items():
-                assert reserved <= books.tokens[token]
+                assert reserved <= books.cached_tokens[token] - self._leaving(books, token)
             for reserved in books.reserved_cash.values():
-                assert reserved <= max(books.cash, 0) + self._incoming(books)
+                assert reserved <= books.cached_cash - self._leaving(books) + 50_000 * len(books.fills)
             assert not [o for o in books.open_orders if o.remaining <= 0 or o.matched + o.remaining != o.size]
 
     @staticmethod
-    def _incoming(books):
-        """What failing trades may give back before it is seen."""
-        return sum(-fill.part.cash_change for fill in books.fills if fill.part.cash_change < 0)
+    def _leaving(books, token=None):
+        """What matched trades will take out of the money or a token."""
+        parts = [fill.part for fill in books.fills if fill.status in (TradeStatus.MATCHED, TradeStatus.RETRYING)]
+        if token is None:
+            return sum(max(-part.cash_change, 0) for part in parts)
+        return sum(max(-part.token_change, 0) for part in parts if part.token_id == token)
 
 
 @settings(max_examples=80, deadline=None)

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from local.venues.polymarket import EndReason, MarketSpec, MissCause
+from holdfast.core.market import Side
+from local.venues.polymarket import SCALE, EndReason, MarketSpec, MissCause
 from tests.local.polymarket_trader import BTC, FED, START_MS, running
 
 NOT_CANCELED = "order can't be found - already canceled or matched"
@@ -337,3 +338,42 @@ def test_a_closed_market_takes_nothing(venue):
     venue.wait(4_000)
     assert anna.order(order_id)["status"] == "CANCELED"
     assert anna.place("brief", "BUY", "0.40", "10").json()["error"].endswith("does not exist")
+
+
+@pytest.mark.parametrize(
+    ("tick", "price", "dollars"),
+    [(1_000, "0.7", "1"), (100, "0.07", "1.03"), (25, "0.0025", "1.01"), (1, "0.9999", "3")],
+)
+def test_rounded_market_orders_keep_their_price_on_every_grid(venue, tick, price, dollars):
+    """A client rounds the shares down; the price that comes out of the amounts is a little above the grid's."""
+    decimals = {1_000: 3, 100: 4, 25: 6, 1: 6}[tick]
+    venue.exchange.add_market(MarketSpec("grid", tick=tick))
+    venue.book({}, {price: "10000"}, "grid")
+    anna = venue.trader()
+    spent = int(Decimal(dollars) * 10**6)
+    shares = (Decimal(dollars) / Decimal(price)).quantize(Decimal(1).scaleb(-decimals), rounding="ROUND_DOWN")
+    made = anna.place("grid", "BUY", price, kind="FAK", amounts=(spent, int(shares * 10**6)))
+    assert made.status_code == 200, made.text
+    assert anna.books.orders[0].price == Decimal(price) * 10**4
+    one_less = int((shares - Decimal(2).scaleb(-decimals)) * 10**6)
+    refused = anna.place("grid", "BUY", price, kind="FAK", amounts=(spent, one_less))
+    assert "breaks minimum tick size rule" in refused.json()["error"]
+
+
+def test_resting_orders_for_the_second_outcome_fill_at_their_own_price(venue):
+    """The tape speaks of the first token; a bid of NO at 0.57 fills when bids of YES reach 0.43."""
+    anna = venue.trader()
+    venue.give("anna", FED, "8", 1)
+    venue.book({"0.40": "100"}, {"0.45": "100"})
+    bid = anna.rest(FED, "BUY", "0.57", "10", outcome=1)
+    ask = anna.rest(FED, "SELL", "0.59", "8", outcome=1)
+    venue.book({"0.44": "6"}, {"0.45": "100"})
+    assert anna.order(bid)["size_matched"] == "6"
+    trade = anna.trades()[0]
+    maker = trade["maker_orders"][0]
+    assert (trade["trader_side"], maker["order_id"], maker["price"], maker["outcome"]) == ("MAKER", bid, "0.57", "No")
+    venue.exchange.apply_trade(FED, SCALE.price("0.40"), SCALE.size(200), Side.SELL)
+    assert anna.order(ask)["status"] == "MATCHED"
+    venue.wait(5_000)
+    assert anna.cash() == 100 - 6 * Decimal("0.57") + 8 * Decimal("0.59")
+    assert anna.books.imbalances() == []

@@ -157,24 +157,35 @@ def signed_order(body: OrderBody) -> SignedOrder:
 
 
 def terms(body: SendBody, market: Market, identity: str) -> Terms:
-    """Price and size out of the amounts. Raises the 400 for a price off the grid or amounts too fine.
-
-    The price of a limit order is exact. A market order's shares (or proceeds) were rounded by the client, so its
-    price is the grid's next at or below what a buy pays, or at or above what a sell takes.
-    """
+    """Price and size out of the amounts. Raises the 400 for a price off the grid or amounts too fine."""
     order, kind = body.order, OrderType(body.order_type)
     side = Side.BUY if order.side == "BUY" else Side.SELL
     made, taken = int(order.maker_amount), int(order.taker_amount)
     money, size = (made, taken) if side is Side.BUY else (taken, made)
-    price, rest = divmod(money * ONE, size)
-    if rest and side is Side.SELL and not kind.rests:
-        price, rest = price + 1, 0
-    if (rest and kind.rests) or not market.accepts(price):
-        shown = price_text(price) if not rest else plain(money * 10**8 // size, 8)
+    price = _limit(money, size) if kind.rests else _worst(side, money, size, market.tick)
+    if price is None or not market.accepts(price):
+        shown = plain(money * 10**8 // size, 8)
         words = f"order {identity} is invalid. Price ({shown}) breaks minimum tick size rule: {price_text(market.tick)}"
         raise TickError(400, words)
     _require_accuracy(kind, side, made, taken, AMOUNT_DECIMALS[market.tick])
     return Terms(side, price, size, money * ONE if side is Side.BUY and not kind.rests else 0)
+
+
+def _limit(money: int, size: int) -> int | None:
+    """The price of a limit order is exact."""
+    price, rest = divmod(money * ONE, size)
+    return None if rest else price
+
+
+def _worst(side: Side, money: int, size: int, tick: int) -> int | None:
+    """The price that a market order was made at: its client rounded the shares of a buy, or the money of a sell, down
+    to the decimals of the tick. None where the amounts are further off."""
+    fine = 10 ** (6 - AMOUNT_DECIMALS[tick])
+    if side is Side.BUY:
+        price = money * ONE // size // tick * tick
+        return price if money * ONE <= price * (size + fine) else None
+    price = -(-money * ONE // (size * tick)) * tick
+    return price if price * size <= (money + fine) * ONE else None
 
 
 def invalid_payload() -> ApiError:
