@@ -4,6 +4,7 @@ import argparse
 import sys
 from time import perf_counter
 
+from local.simulation.setting import START_MS
 from local.simulation.world import Result, simulate
 
 
@@ -19,7 +20,9 @@ def _described(result: Result) -> str:
 def failure(result: Result) -> str:
     """What broke, and how to see it again."""
     seed = result.profile.seed
-    found = [f"  {item.invariant}: {item.seen} (at {item.at_ms})" for item in result.violations[:5]]
+    found = [
+        f"  {item.invariant}: {item.seen} (at {(item.at_ms - START_MS) / 1000} s)" for item in result.violations[:5]
+    ]
     return "\n".join([f"{_described(result)}", *found, f"  replay: python -m local.simulation --seed {seed} --trace"])
 
 

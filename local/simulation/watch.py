@@ -10,6 +10,7 @@ from holdfast.core.journal import EntryState, JournalEntry, Operation
 from holdfast.core.orders import Placement, Purpose, purpose_of
 from holdfast.core.outcomes import Canceled, Changed, Placed
 from holdfast.state.port import Check, Delete, Key, Put, Table, Write
+from local.simulation.trace import Trace
 from local.venues.kalshi import KalshiExchange, Request, Response
 
 _entries = msgspec.json.Decoder(JournalEntry)
@@ -35,10 +36,16 @@ class Watch:
     """Looks at every effect on the store and at the venue; `violations` is what it found, in order."""
 
     def __init__(
-        self, exchange: KalshiExchange, user: str, account: str, now_ms: Callable[[], int], bounds: Bounds
+        self,
+        exchange: KalshiExchange,
+        user: str,
+        account: str,
+        now_ms: Callable[[], int],
+        bounds: Bounds,
+        trace: Trace,
     ) -> None:
         self._exchange, self._user, self._account = exchange, user, account
-        self._now_ms, self._bounds = now_ms, bounds
+        self._now_ms, self._bounds, self._trace = now_ms, bounds, trace
         self.violations: list[Violation] = []
         self.foreign_orders: set[str] = set()
         self.entries: dict[str, JournalEntry] = {}
@@ -57,6 +64,7 @@ class Watch:
     def report(self, invariant: str, seen: str) -> None:
         """Note that an invariant did not hold."""
         self.violations.append(Violation(invariant, seen, self._now_ms()))
+        self._trace.add(self._now_ms(), "BROKEN", invariant, seen)
 
     # The store.
 

@@ -70,7 +70,7 @@ class World:
         signer = Signer(KEY_ID, keys()[0])
         self._onlooker = Onlooker(exchange, SETTINGS, signer, clock)
         bounds = Bounds(SIZE * 100 * profile.levels, profile.levels)
-        self._watch = watch = Watch(exchange, USER, ACCOUNT.account_id, clock.now_ms, bounds)
+        self._watch = watch = Watch(exchange, USER, ACCOUNT.account_id, clock.now_ms, bounds, self._trace)
         hazards = Hazards(chance(), profile.rates, profile.kinds)
         self._happenings = Happenings(
             profile, self._scheduler, exchange, self._store, parameters, hazards, watch, self._trace, chance()
