@@ -1,0 +1,143 @@
+"""Fills out of Polymarket's trades: whose part it is, what it cost, and whether it stands."""
+
+from decimal import Decimal
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from holdfast.core.errors import (
+    VenueUnavailableError,
+)
+from holdfast.core.market import Side
+from holdfast.venues.polymarket.fees import HIGHEST, FeeSchedule
+from holdfast.venues.polymarket.order import SCALE
+from tests.venues.kalshi_scripted import NOW_MS, Reply, ScriptedServer, scripted_server
+from tests.venues.polymarket_scripted import (
+    CONDITION,
+    MARKET,
+    NO,
+    OWNER,
+    WALLET,
+    YES,
+    page,
+    trade_row,
+    units,
+    venue_at,
+)
+
+NOW_S = NOW_MS // 1000
+
+
+@pytest.fixture
+def server():
+    with scripted_server() as running:
+        yield running
+
+
+def query_of(asked):
+    return {name: values[0] for name, values in parse_qs(urlsplit(asked.target).query).items()}
+
+
+def test_a_takers_fill_has_the_trades_price_and_a_computed_fee(server: ScriptedServer):
+    server.script(Reply(200, page(trade_row())), Reply(200, MARKET))
+    [fill] = venue_at(server.url).fills(NOW_MS - 5_500)
+    asked = query_of(server.asked[0])
+    assert (asked["maker_address"], asked["after"]) == (WALLET, str((NOW_MS - 5_500) // 1000 - 1))
+    assert server.asked[1].target == f"/clob-markets/{CONDITION}"
+    assert (fill.fill_id, fill.order_id, fill.market, fill.side) == ("t-1", "0xt", YES, Side.BUY)
+    assert (fill.price, fill.size, fill.is_taker) == (4_700, 10_000_000, True)
+    assert fill.fee == units("0.12455")  # 10 x 0.05 x 0.47 x 0.53 = 0.12455
+    assert fill.at_ms == NOW_S * 1000
+
+
+def test_a_makers_fills_are_our_own_parts_of_the_trade_without_a_fee(server: ScriptedServer):
+    parts = [
+        {"order_id": "0xa", "owner": OWNER, "matched_amount": "4", "price": "0.47", "asset_id": YES, "side": "SELL"},
+        {"order_id": "0xb", "owner": "x", "matched_amount": "5", "price": "0.46", "asset_id": YES, "side": "SELL"},
+        {"order_id": "0xc", "maker_address": WALLET.lower(), "matched_amount": "1", "price": "0.53", "asset_id": NO},
+    ]
+    server.script(Reply(200, page(trade_row(trader_side="MAKER", maker_orders=parts))))
+    first, second = venue_at(server.url).fills(0)
+    assert (first.order_id, first.side, first.market, first.price, first.size) == (
+        "0xa",
+        Side.SELL,
+        YES,
+        4_700,
+        4_000_000,
+    )
+    # The taker bought YES, so whoever met it on NO bought too, and a pair was minted.
+    assert (second.order_id, second.side, second.market, second.price) == ("0xc", Side.BUY, NO, 5_300)
+    assert {fill.fee for fill in (first, second)} == {0}
+    assert {fill.fill_id for fill in (first, second)} == {"t-1"}
+
+
+def test_a_trade_with_ourselves_is_two_fills(server: ScriptedServer):
+    part = {"order_id": "0xa", "owner": OWNER, "matched_amount": "10", "price": "0.47", "asset_id": YES, "side": "SELL"}
+    server.script(Reply(200, page(trade_row(maker_orders=[part]))), Reply(200, MARKET))
+    assert [(fill.order_id, fill.side) for fill in venue_at(server.url).fills(0)] == [
+        ("0xt", Side.BUY),
+        ("0xa", Side.SELL),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "final", "void"),
+    [
+        ("MATCHED", False, False),
+        ("MATCHED_NOT_BROADCASTED", False, False),
+        ("TRADE_STATUS_MINED", False, False),
+        ("RETRYING", False, False),
+        ("TRADE_STATUS_CONFIRMED", True, False),
+        ("FAILED", True, True),
+        ("A_WORD_OF_TOMORROW", False, False),
+    ],
+)
+def test_a_fill_is_final_once_it_is_confirmed_and_void_once_it_failed(server: ScriptedServer, status, final, void):
+    server.script(Reply(200, page(trade_row(status=status))), Reply(200, MARKET))
+    [fill] = venue_at(server.url).fills(0)
+    assert (fill.final, fill.void) == (final, void)
+
+
+def test_fills_come_oldest_first_from_every_page(server: ScriptedServer):
+    server.script(
+        Reply(200, page(trade_row("t-3"), trade_row("t-2"), next_cursor="MTAw")),
+        Reply(200, page(trade_row("t-1", match_time=str(NOW_S - 9)))),
+        Reply(200, MARKET),
+    )
+    assert [fill.fill_id for fill in venue_at(server.url).fills(0)] == ["t-1", "t-2", "t-3"]
+
+
+def test_a_price_finer_than_the_scale_is_rounded_against_us(server: ScriptedServer):
+    rows = [trade_row("t-1", price="0.47001"), trade_row("t-2", price="0.47009", side="SELL")]
+    server.script(Reply(200, page(*rows)), Reply(200, MARKET))
+    assert sorted((fill.side, fill.price) for fill in venue_at(server.url).fills(0)) == [
+        (Side.BUY, 4_701),
+        (Side.SELL, 4_700),
+    ]
+
+
+def test_the_fee_of_a_market_that_is_gone_is_not_understated(server: ScriptedServer):
+    server.script(Reply(200, page(trade_row())), Reply(404, {"error": "market not found"}))
+    [fill] = venue_at(server.url).fills(0)
+    assert fill.fee == HIGHEST.taker_fee(4_700, 10_000_000)
+
+
+def test_fills_are_not_read_while_their_fees_can_not_be(server: ScriptedServer):
+    server.script(Reply(200, page(trade_row())), Reply(500))
+    with pytest.raises(VenueUnavailableError):
+        venue_at(server.url).fills(0)
+
+
+@pytest.mark.parametrize(
+    ("rate", "exponent", "price", "size", "fee"),
+    [
+        ("0.07", "1", "0.5", "100", "1.75"),
+        ("0.07", "2", "0.5", "100", "0.4375"),
+        ("0.05", "1", "0.01", "5", "0.00248"),  # 0.002475 is rounded at the fifth decimal
+        ("0.04", "1", "0.0001", "1", "0.00001"),  # and is one of it at least
+        ("0", "1", "0.5", "100", "0"),
+    ],
+)
+def test_the_takers_fee(rate, exponent, price, size, fee):
+    schedule = FeeSchedule(Decimal(rate), Decimal(exponent))
+    assert schedule.taker_fee(SCALE.price(price), SCALE.size(size)) == units(fee)
