@@ -28,21 +28,17 @@ class Tier(Struct, frozen=True):
     overdraft: bool = True
 
 
-def _tier(name: str, rate: int, burst: int, overdraft: bool = True) -> Tier:
-    return Tier(name, Budget(rate, burst), Budget(2 * rate, 2 * burst + (name == "diamond")), overdraft)
-
-
 TIERS = {
     tier.name: tier
     for tier in (
-        _tier("standard", 40, 60),
-        _tier("copper", 60, 90),
-        _tier("bronze", 80, 120),
-        _tier("silver", 200, 300),
-        _tier("gold", 400, 600),
-        _tier("platinum", 450, 675, overdraft=False),
-        _tier("diamond", 525, 787, overdraft=False),
-        _tier("elite", 600, 900, overdraft=False),
+        Tier("standard", Budget(40, 60), Budget(80, 120)),
+        Tier("copper", Budget(60, 90), Budget(120, 180)),
+        Tier("bronze", Budget(80, 120), Budget(160, 240)),
+        Tier("silver", Budget(200, 300), Budget(400, 600)),
+        Tier("gold", Budget(400, 600), Budget(800, 1_200)),
+        Tier("platinum", Budget(450, 675), Budget(900, 1_350), overdraft=False),
+        Tier("diamond", Budget(525, 787), Budget(1_050, 1_575), overdraft=False),
+        Tier("elite", Budget(600, 900), Budget(1_200, 1_800), overdraft=False),
     )
 }
 
