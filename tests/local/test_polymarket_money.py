@@ -222,7 +222,7 @@ def test_a_result_ends_trading_and_pays_a_dollar_a_share_when_redeemed(venue):
     assert anna.place(FED, "SELL", "0.60", "5").json()["error"].endswith("does not exist")
     assert anna.get("/book", token_id=market.tokens[0]).status_code == 404
     (position,) = anna.get("/data-api/v2/positions", user=anna.wallet).json()["data"]
-    assert (position["redeemable"], position["current_size"], position["current_value"]) == (True, "30", "30")
+    assert (position["redeemable"], position["current_size"], position["current_value"]) == (True, 30, 30)
     assert anna.cash() == 100  # nothing is paid by itself
     done = redeem(anna, market.condition_id).json()
     assert done["state"] == "STATE_NEW"
@@ -266,7 +266,7 @@ def test_positions_hide_dust(venue):
     venue.give("anna", FED, "0.09")
     venue.give("anna", BTC, "7", 1)
     rows = anna.get("/data-api/v2/positions", user=anna.wallet).json()["data"]
-    assert [(row["token_id"], row["current_size"]) for row in rows] == [(venue.exchange.market(BTC).tokens[1], "7")]
+    assert [(row["token_id"], row["current_size"]) for row in rows] == [(venue.exchange.market(BTC).tokens[1], 7)]
     every = anna.get("/data-api/v2/positions", user=anna.wallet, size_threshold="0").json()["data"]
     assert len(every) == 2
 

@@ -1,7 +1,8 @@
 """Polymarket's official SDK as an independent client. Runs in an environment of its own, as a subprocess.
 
 Reads {"urls", "key", "wallet", "tokens", "condition"} from stdin and prints, as one JSON object, what the SDK's strict
-models made of the answers. With "wallet" null it only prints the address of the key's deposit wallet.
+models made of the answers. With "wallet" null it only prints the address of the key's deposit wallet; with
+"relayer_key" it redeems the market instead of trading.
 """
 
 import json
@@ -11,6 +12,7 @@ from dataclasses import replace
 from eth_account import Account
 from polymarket import SecureClient
 from polymarket._internal.wallet import derive_beacon_deposit_wallet_address
+from polymarket.auth import RelayerApiKey
 from polymarket.environments import PRODUCTION, _create_environment
 from polymarket.errors import RequestRejectedError
 
@@ -83,6 +85,13 @@ def refuse(client, token, found):
             found["errors"].append([error.status, str(error)])
 
 
+def redeem(client, given, found):
+    """Positions before, a redemption through the relayer, positions after."""
+    found["before"] = [row.model_dump(mode="json") for page in client.list_positions() for row in page.items]
+    found["outcome"] = client.redeem_positions(condition_id=given["condition"]).wait().transaction_id
+    found["after"] = [row.model_dump(mode="json") for page in client.list_positions() for row in page.items]
+
+
 def main():
     """Trade a little and report."""
     given = json.load(sys.stdin)
@@ -91,9 +100,16 @@ def main():
         found = {"wallet": derive_beacon_deposit_wallet_address(address, PRODUCTION._config.wallet_derivation)}
     else:
         found = {}
+        relayer = given.get("relayer_key")
         client = SecureClient.create(
-            private_key=given["key"], wallet=given["wallet"], environment=environment(given["urls"])
+            api_key=relayer and RelayerApiKey(key=relayer, address=Account.from_key(given["key"]).address),
+            private_key=given["key"],
+            wallet=given["wallet"],
+            environment=environment(given["urls"]),
         )
+    if given.get("relayer_key"):
+        redeem(client, given, found)
+    elif given["wallet"]:
         first, second = place(client, given["tokens"], found)
         read(client, given, found, first)
         refuse(client, given["tokens"][0], found)

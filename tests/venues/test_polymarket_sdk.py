@@ -152,6 +152,25 @@ def test_the_sdk_cancels(told):
     assert books.open_orders == ()
 
 
+def test_the_sdk_redeems_through_the_relayer(official):
+    """At run time redemptions go through this SDK: a deposit wallet pays no gas."""
+    secret = "0x" + KEY.secret.hex()
+    wallet = run(official, "polymarket_sdk_client.py", {"key": secret, "wallet": None})["wallet"]
+    found_exchange = exchange(wallet, 3)
+    found_exchange.deposit_shares("sdk", tokens(found_exchange)[0], Decimal(25))
+    found_exchange.resolve(FED, 0)
+    with PolymarketServer(found_exchange) as server:
+        urls = {"clob": server.clob_url, "gamma": server.gamma_url}
+        urls |= {"data": server.data_url, "relayer": server.relayer_url}
+        given = {"urls": urls, "key": secret, "wallet": wallet, "condition": found_exchange.market(FED).condition_id}
+        given["relayer_key"] = found_exchange.add_api_key("sdk").api_key
+        found = run(official, "polymarket_sdk_client.py", given)
+    books = found_exchange.books("sdk")
+    assert [(row["status"], Decimal(row["current_value"])) for row in found["before"]] == [("REDEEMABLE", 25)]
+    assert (found["after"], bool(found["outcome"])) == ([], True)
+    assert (books.settled_cash, books.imbalances()) == (125 * 10**10, [])
+
+
 @pytest.mark.parametrize("signature_type", [0, 1, 2, 3])
 def test_the_clob_client_trades(clob, signature_type):
     wallet = address_of(key_of("a wallet")) if signature_type else address_of(KEY)

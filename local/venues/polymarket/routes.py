@@ -72,6 +72,7 @@ ROUTES = (
     _open("/clob-markets/{condition_id}", public.get_clob_market),
     _open("/markets-by-token/{token_id}", public.get_market_by_token),
     _open("/gamma/markets", site.list_markets),
+    _open("/gamma/markets/keyset", site.list_markets_by_key),
     _open("/data-api/v2/positions", site.list_positions),
     _open("/relayer/submit", site.submit, "POST"),
     _open("/relayer/v1/account/transactions/params", site.get_nonce),

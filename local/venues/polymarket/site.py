@@ -2,7 +2,7 @@
 (redemptions without gas) and the site (geoblock). Only what Holdfast asks of them (facts polymarket sections 2, 7, 8).
 """
 
-import re
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -21,36 +21,29 @@ from local.venues.polymarket.wire import ApiError, cursor_of, money_text, offset
 SUBMITS_PER_MINUTE = 25
 _MINUTE_MS = 60_000
 _DUST = 100_000  # a tenth of a share
-_CONDITION = re.compile(r"[0-9a-f]{64}")
 _LARGEST_PAGE = 500
 
 
-class SubmitBody(Struct, frozen=True, rename={"sender": "from", "wallet": "proxyWallet"}):
-    """POST /submit: `data` is the call that the wallet makes."""
+class SubmitBody(Struct, frozen=True, rename={"sender": "from"}):
+    """POST /submit: whose wallet acts. Where its calls stand depends on the type of the wallet."""
 
     sender: str
-    data: str
-    wallet: str = ""
-    type: str = "WALLET"
-    nonce: str = "0"
 
 
 def list_markets(call: Call) -> Response:
     """GET /gamma/markets: by condition_ids, clob_token_ids, slug and closed, with limit and offset."""
-    names = ("condition_ids", "clob_token_ids", "slug")
-    wanted = {name: set(call.request.query.get(name, [])) for name in names}
-    closed = {"true": True, "false": False}.get(call.parameter("closed"))
     limit, offset = _count(call, "limit", _LARGEST_PAGE), _count(call, "offset", 0)
-    found = [
-        market
-        for market in call.state.markets.values()
-        if (closed is None or closed == (market.winner is not None))
-        and (not wanted["condition_ids"] or market.condition_id in wanted["condition_ids"])
-        and (not wanted["clob_token_ids"] or wanted["clob_token_ids"] & set(market.tokens))
-        and (not wanted["slug"] or market.name in wanted["slug"])
-    ]
-    rows = found[offset : offset + min(limit, _LARGEST_PAGE)]
+    rows = _wanted(call)[offset : offset + min(limit, _LARGEST_PAGE)]
     return answer([shapes.gamma_market(row, call.state.now_ms) for row in rows])
+
+
+def list_markets_by_key(call: Call) -> Response:
+    """GET /gamma/markets/keyset: the same with a cursor instead of an offset."""
+    found, limit = _wanted(call), min(_count(call, "limit", 100), _LARGEST_PAGE)
+    offset = max(offset_of(call.parameter("after_cursor") or None), 0)
+    rows = [shapes.gamma_market(row, call.state.now_ms) for row in found[offset : offset + limit]]
+    more = {"next_cursor": cursor_of(offset + limit)} if offset + limit < len(found) else {}
+    return answer({"markets": rows, **more})
 
 
 def list_positions(call: Call) -> Response:
@@ -66,22 +59,23 @@ def list_positions(call: Call) -> Response:
 
 
 def submit(call: Call) -> Response:
-    """POST /relayer/submit: redeems every resolved market whose condition id stands in the call's data.
+    """POST /relayer/submit: redeems every resolved market whose condition id stands in a call's data.
 
-    The real relayer checks the wallet's signature over the call; here its API key vouches for the sender.
+    The real relayer checks the wallet's signature over its calls; here the API key alone vouches for the sender.
     """
     state, now_ms = call.state, call.state.now_ms
     user = _relayer_user(call)
     try:
-        body = msgspec.json.decode(call.request.body, type=SubmitBody)
+        sender = msgspec.json.decode(call.request.body, type=SubmitBody).sender
+        data = " ".join(_call_data(msgspec.json.decode(call.request.body)))
     except msgspec.MsgspecError:
         raise ApiError(400, "invalid request body") from None
-    if body.sender.lower() != user.address:
+    if sender.lower() != user.address:
         raise ApiError(400, "from address does not match the api key")
     recent = [known.at_ms for known in state.relayed.values() if known.at_ms > now_ms - _MINUTE_MS]
     if len(recent) >= SUBMITS_PER_MINUTE:
         raise ApiError(429, "too many requests", retry_after_s=-(-(recent[0] + _MINUTE_MS - now_ms) // 1_000))
-    done = [redeem(state, user, market, now_ms) for market in _named_in(call, body.data.lower())]
+    done = [redeem(state, user, market, now_ms) for market in _named_in(call, data)]
     outcome = "STATE_CONFIRMED" if any(done) else "STATE_FAILED"
     found = RelayerTransaction(state.new_id(), user.address, outcome, state.new_hash(), now_ms)
     state.relayed[found.transaction_id] = found
@@ -93,8 +87,15 @@ def get_transaction(call: Call) -> Response:
     user, found = _relayer_user(call), call.state.relayed.get(call.names["transaction_id"])
     if found is None or found.sender != user.address:
         raise ApiError(404, "transaction not found")
-    body = {"transactionID": found.transaction_id, "transactionHash": found.transaction_hash, "state": found.state}
-    return answer({**body, "from": found.sender, "createdAt": shapes.iso(found.at_ms)})
+    return answer(
+        {
+            "transaction_id": found.transaction_id,
+            "transaction_hash": found.transaction_hash,
+            "state": found.state,
+            "from": found.sender,
+            "created_at": shapes.iso(found.at_ms),
+        }
+    )
 
 
 def get_nonce(call: Call) -> Response:
@@ -123,9 +124,32 @@ def _relayer_user(call: Call) -> User:
     return user
 
 
+def _wanted(call: Call) -> list[Market]:
+    names = ("condition_ids", "clob_token_ids", "slug")
+    wanted = {name: set(call.request.query.get(name, [])) for name in names}
+    closed = {"true": True, "false": False}.get(call.parameter("closed"))
+    return [
+        market
+        for market in call.state.markets.values()
+        if (closed is None or closed == (market.winner is not None))
+        and (not wanted["condition_ids"] or market.condition_id in wanted["condition_ids"])
+        and (not wanted["clob_token_ids"] or wanted["clob_token_ids"] & set(market.tokens))
+        and (not wanted["slug"] or market.name in wanted["slug"])
+    ]
+
+
+def _call_data(found: Any) -> list[str]:
+    """Every `data` of a request, however deep."""
+    if isinstance(found, list):
+        return [data for item in found for data in _call_data(item)]
+    if not isinstance(found, dict):
+        return []
+    own = [value.lower() for name, value in found.items() if name == "data" and isinstance(value, str)]
+    return own + [data for value in found.values() for data in _call_data(value)]
+
+
 def _named_in(call: Call, data: str) -> list[Market]:
-    named = [market for market in call.state.markets.values() if market.condition_id[2:] in data]
-    return [market for market in named if _CONDITION.fullmatch(market.condition_id[2:])]
+    return [market for market in call.state.markets.values() if market.condition_id[2:] in data]
 
 
 def _positions(call: Call, user: User, least: int) -> list[dict[str, Any]]:
@@ -139,6 +163,7 @@ def _positions(call: Call, user: User, least: int) -> list[dict[str, Any]]:
 
 
 def _position(user: User, market: Market, outcome: int, size: int) -> dict[str, Any]:
+    """Position, amounts as JSON numbers. What was not bought here cost nothing; what sells realized is left out."""
     parts = [
         part
         for history in user.seen_trades.values()
@@ -146,21 +171,38 @@ def _position(user: User, market: Market, outcome: int, size: int) -> dict[str, 
         if part.user == user.name and part.token_id == market.tokens[outcome] and part.side is Side.BUY
     ]
     bought, paid = sum(part.size for part in parts), sum(part.size * part.price for part in parts)
-    worth = market.payout(outcome) if market.winner is not None else market.best(outcome, Side.BUY) or 0
+    average = paid // bought if bought else 0
+    price = market.payout(outcome) if market.winner is not None else market.best(outcome, Side.BUY) or 0
+    cost, worth, fees = average * size, price * size, sum(part.fee for part in parts)
+    texts = {
+        "current_size": size_text(size),
+        "total_size": size_text(bought),
+        "avg_price": price_text(average),
+        "current_price": price_text(price),
+        "current_value": money_text(worth),
+        "entry_cost_usdc": money_text(cost),
+        "entry_fees_usdc": money_text(fees),
+        "total_cost_usdc": money_text(cost + fees),
+        "realized_pnl": "0",
+        "unrealized_pnl": money_text(worth - cost),
+        "total_pnl": money_text(worth - cost),
+        "percent_pnl": "0",
+        "percent_realized_pnl": "0",
+    }
     return {
         "proxy_wallet": user.wallet,
         "token_id": market.tokens[outcome],
         "condition_id": market.condition_id,
-        "current_size": size_text(size),
-        "avg_price": price_text(paid // bought) if bought else "0",
-        "current_price": price_text(worth),
-        "current_value": money_text(worth * size),
+        **{name: Decimal(text) for name, text in texts.items()},
         "outcome": market.spec.outcomes[outcome],
         "outcome_index": outcome,
         "opposite_token_id": market.tokens[1 - outcome],
+        "status": "OPEN" if market.winner is None else "REDEEMABLE",
         "redeemable": market.winner is not None,
         "mergeable": False,
         "negative_risk": market.spec.neg_risk,
+        "archived": False,
+        "verified": True,
         "slug": market.name,
         "title": market.spec.question or market.name,
     }
