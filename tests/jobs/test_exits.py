@@ -57,6 +57,7 @@ def test_exit_that_the_lagging_fills_do_not_show_is_not_sent_again(made: World) 
     for _ in range(4):
         made.tick(after_ms=3_000)
     assert [(order.initial, order.filled) for order in exits(made)] == [(1_000, 1_000)]
+    assert ("M-1", "oversell") in {(event["market"], event["reason"]) for event in made.events("PLACE_DROPPED")}
     assert made.ledger.position("M-1").position.size == 0
 
 
