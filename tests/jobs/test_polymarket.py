@@ -102,3 +102,16 @@ def test_trade_that_fails_on_chain_is_taken_out_of_the_books(made: PolymarketWor
         made.tick()
     assert sorted(line.kind for line in made.ledger.lines())[:2] == ["fill", "reversal"]
     made.assert_ledger_is_the_exchanges()
+
+
+def test_resolved_market_closes_its_position_though_no_rule_says_that_it_ended(made: PolymarketWorld) -> None:
+    made.tick()
+    made.book("m-1", 46, 48)
+    made.tick()
+    made.exchange.resolve("m-1", 0)
+    for _ in range(12):
+        report = made.tick()
+    assert report.ended == ""
+    (line,) = (line for line in made.ledger.lines() if line.kind == "settlement")
+    assert (line.size, line.cash) == (10 * 10**6, 10 * 10**10)
+    assert all(stored.position.size == 0 for stored in made.ledger.positions().values())

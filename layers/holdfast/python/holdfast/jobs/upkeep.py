@@ -54,18 +54,23 @@ class Upkeep:
         cache.ticks_until_refresh = every_ticks
 
     def settle(self, positions: dict[str, StoredPosition], one: int | None) -> int:
-        """Book settlements of markets that closed while we held them; returns how many. At most once a minute."""
+        """Book settlements of markets that we hold; returns how many.
+
+        Read at most once a minute while a held market is known to have closed, else every ten: a market can end
+        early, and not every venue's rules say that it has.
+        """
         now_ms = self._clock.now_ms()
         cache = self._ports.cache
-        waiting = [market for market, stored in positions.items() if stored.position.size and self._closed(market)]
-        if not waiting or now_ms - cache.settlements_read_at_ms < SETTLEMENTS_MS:
+        held = {market for market, stored in positions.items() if stored.position.size}
+        every_ms = SETTLEMENTS_MS if any(self._closed(market) for market in held) else COMPARE_MS
+        if not held or now_ms - cache.settlements_read_at_ms < every_ms:
             return 0
         cache.settlements_read_at_ms = now_ms
         bookkeeper = Bookkeeper(self._ports, self._account, one)
         settled = self._read(
             "settlements", lambda: self._ports.venue.settlements(max(now_ms - SETTLEMENT_WINDOW_MS, 0))
         )
-        return sum(bookkeeper.book_settlement(row, positions, now_ms) for row in settled or () if row.market in waiting)
+        return sum(bookkeeper.book_settlement(row, positions, now_ms) for row in settled or () if row.market in held)
 
     def compare(self, positions: dict[str, StoredPosition], *, quiet: bool) -> None:
         """Compare the venue's positions with the ledger every ten minutes.
