@@ -257,6 +257,20 @@ def test_market_that_refuses_three_ticks_running_is_left_alone_for_longer_and_lo
     assert made.store.query(Table.CONTROL, "PAUSE#a") == []
 
 
+def test_refusals_that_are_far_apart_do_not_pause_a_market(made: World) -> None:
+    for _ in range(4):
+        made.exchange.pause_trading()
+        made.tick()
+        made.exchange.resume()
+        made.switch(halt="true")
+        for _ in range(5):
+            made.tick()
+        made.switch(halt="false")
+        made.clock.sleep_ms(INTERVAL_MS)
+    assert [event["reason"] for event in made.events("BATCH_PLACE_FAILED")] == ["trading_paused"] * 4 * 6
+    assert made.events("MARKET_PAUSED") == []
+
+
 def test_paused_trading_is_not_hammered(made: World) -> None:
     """335 identical places in 31 minutes against trading_is_paused (facts kalshi section 12)."""
     made.exchange.pause_trading()

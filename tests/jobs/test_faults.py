@@ -152,6 +152,16 @@ def test_quotes_stay_where_a_new_process_can_not_read_the_rules(made: World) -> 
     assert len(made.resting()) == 6
 
 
+def test_first_fills_of_an_account_are_booked_however_long_nobody_looked(made: World) -> None:
+    """Without a fill there was nothing to read on from, and the ledger would never have heard of the position."""
+    made.tick()
+    made.exchange.apply_changes("M-1", [], [(4_800, 1_000)])
+    made.clock.sleep_ms(2 * 86_400_000)
+    made.tick()
+    assert made.ledger.position("M-1").position.size == 1_000
+    made.assert_ledger_is_the_exchanges()
+
+
 def test_unreadable_books_withdraw_the_quotes(made: World) -> None:
     made.tick()
     made.exchange.faults.add(Fault(FaultKind.ERROR_BEFORE, "GET /markets/orderbooks"))

@@ -62,7 +62,11 @@ class Observer:
     def observe(self) -> AccountView:
         """Read, resolve, book and merge. Raises VenueError where the venue can't be read: then nothing is known."""
         watermark = self._ledger.watermark()
-        since_ms = (watermark.read_to_ms or self._clock.now_ms()) - OVERLAP_MS
+        if not watermark.read_to_ms:
+            # Set before the first order is sent: its fills must be found however long nobody looks.
+            watermark = Watermark(self._clock.now_ms())
+            self._ledger.advance(watermark)
+        since_ms = watermark.read_to_ms - OVERLAP_MS
         listed = self._ports.venue.open_orders()
         fills = self._ports.venue.fills(max(since_ms, 0))
         journal = self._writes.journal

@@ -38,6 +38,8 @@ from holdfast.telemetry.port import Level
 JOB = "execute"
 # Quotes whose expiry is nearer than this many intervals are renewed.
 RENEW_INTERVALS = 2
+# A market's refusals are no longer "running" when none came for this many intervals, pauses apart.
+FORGET_INTERVALS = 3
 # How far the venue's clock may be behind ours, and its sweep of expired orders behind its clock.
 EXPIRY_SLACK_MS = 2_000
 
@@ -251,7 +253,7 @@ class Tick:
         for market, reason in done.refusals.items():
             if counts_towards_pause(reason):
                 pause = after_refusal(self._pauses.get(market), market, reason, now_ms, interval_ms)
-                self.halting.pause(pause)
+                self.halting.pause(pause, max(pause.until_ms, now_ms) + FORGET_INTERVALS * interval_ms)
                 if pause.until_ms:
                     self._event(
                         "MARKET_PAUSED", Level.WARNING, market=market, reason=reason.value, until=pause.until_ms

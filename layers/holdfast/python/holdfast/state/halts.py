@@ -68,9 +68,14 @@ class Halting:
             for item in items
         }
 
-    def pause(self, pause: MarketPause) -> None:
-        """Record one more tick of refusals."""
-        item = {"pk": self._pauses_pk, "sk": pause.market, **msgspec.to_builtins(pause)}
+    def pause(self, pause: MarketPause, forget_at_ms: int) -> None:
+        """Record one more tick of refusals; the row of them is over when none follows by then."""
+        item = {
+            "pk": self._pauses_pk,
+            "sk": pause.market,
+            **msgspec.to_builtins(pause),
+            "ttl": -(-forget_at_ms // 1000),
+        }
         del item["market"]
         self._store.write(Put(Table.CONTROL, item))
 
