@@ -1,10 +1,8 @@
-"""What a test of a venue adapter needs beside the venue port: a hand on the server behind it, and its true books."""
+"""The local Kalshi server behind the Kalshi adapter, with its controls and its true books."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from enum import Enum
-from typing import NamedTuple, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
@@ -17,91 +15,9 @@ from holdfast.venues.kalshi import Environment, KalshiSettings, KalshiVenue, Req
 from holdfast.venues.port import Venue
 from local.venues.kalshi import Fault, FaultKind, KalshiExchange, KalshiServer
 from local.venues.kalshi.markets import MarketSpec
+from tests.venues.contract import Failure, Truth
 from tests.venues.kalshi_scripted import ACCOUNT, NOW_MS, CountingMeter
 from tests.venues.kalshi_spec import SpecTransport, has_spec, load_spec
-
-
-class Failure(Enum):
-    """What happens to the next request of one kind."""
-
-    LOST_BEFORE = "dropped, not done"
-    LOST_AFTER = "dropped, done"
-    BROKEN_BEFORE = "5xx, not done"
-    BROKEN_AFTER = "5xx, done"
-    MALFORMED = "done, half of the answer"
-    RATE_LIMITED = "429, not done"
-
-    @property
-    def takes_effect(self) -> bool:
-        return self in (Failure.LOST_AFTER, Failure.BROKEN_AFTER, Failure.MALFORMED)
-
-
-class Truth(NamedTuple):
-    """The server's own books of the account, never lagging. Money, sizes and prices in the venue's scale."""
-
-    resting: dict[str, int]  # order id -> remaining
-    client_ids: dict[str, str]  # client order id -> order id, of every order ever accepted
-    positions: dict[str, int]
-    available: int
-    profit: int
-    problems: list[str]
-
-
-class VenueControls(Protocol):
-    """The server's controls. `home` and `away` are two markets on different shards with 1-cent steps."""
-
-    venue: Venue
-    clock: VirtualClock
-    meter: CountingMeter
-    home: str
-    away: str
-    unfunded: str
-    away_shard: int
-
-    def show_book(self, market: str, bids: Sequence[Level], asks: Sequence[Level]) -> None:
-        """Other people's orders, replacing those before."""
-        ...
-
-    def trade(self, market: str, price: int, size: int, aggressor: Side) -> None:
-        """A trade between others, which our resting orders may join."""
-        ...
-
-    def fail_next(self, kind: str, failure: Failure) -> None:
-        """`kind`: place, place_batch, cancel, cancel_batch, amend, decrease or read."""
-        ...
-
-    def pause_trading(self, shard: int) -> None:
-        """No places and changes on a shard; cancels go through."""
-        ...
-
-    def pause_venue(self) -> None:
-        """Nothing goes through anywhere."""
-        ...
-
-    def resume(self) -> None:
-        """End every pause."""
-        ...
-
-    def lag_reads(self, lag_ms: int) -> None:
-        """Reads of user data show the state of so long ago."""
-        ...
-
-    def settle(self, market: str, result: str) -> None:
-        """End a market."""
-        ...
-
-    def limit_writes(self) -> None:
-        """Give the account the smallest write budget that the venue has."""
-        ...
-
-    def venue_as(self, intruder: str) -> Venue:
-        """The same account through other eyes: "rsa" (another good key), "stranger", "late clock"."""
-        ...
-
-    def truth(self) -> Truth:
-        """The server's own books."""
-        ...
-
 
 _ENDPOINTS = {
     "place": "POST /portfolio/events/orders",
@@ -126,13 +42,13 @@ _USER = "member"
 
 
 class KalshiControls:
-    """VenueControls of the local Kalshi server, over real HTTP. With the published spec at hand, all that goes over
-    the wire is checked against it."""
+    """A member of the local Kalshi server, over real HTTP. With the published spec at hand, all that goes over the
+    wire is checked against it. `home` and `away` are two markets on different shards with one-cent steps."""
 
     home, away, unfunded, away_shard = "KXHOME-1", "KXBTC-26NOV2017-T90000", "KXNBA-1", 2
 
     def __init__(self, server: KalshiServer, exchange: KalshiExchange, clock: VirtualClock) -> None:
-        self._exchange, self._server, self.clock = exchange, server, clock
+        self.exchange, self._server, self.clock = exchange, server, clock
         exchange.add_market(MarketSpec(ticker=self.home, fee_type="quadratic_with_maker_fees"))
         exchange.add_market(MarketSpec(ticker=self.away, shard=2, close_at_ms=NOW_MS + 3_600_000))
         exchange.add_market(MarketSpec(ticker=self.unfunded, shard=3, structure="tapered_deci_cent"))
@@ -144,55 +60,72 @@ class KalshiControls:
         self.venue.connect()
 
     def show_book(self, market: str, bids: Sequence[Level], asks: Sequence[Level]) -> None:
-        self._exchange.apply_snapshot(market, bids, asks)
+        """Other people's orders, replacing those before."""
+        self.exchange.apply_snapshot(market, bids, asks)
 
     def trade(self, market: str, price: int, size: int, aggressor: Side) -> None:
-        self._exchange.apply_trade(market, price, size, aggressor)
+        """A trade between others, which our resting orders may join."""
+        self.exchange.apply_trade(market, price, size, aggressor)
 
     def fail_next(self, kind: str, failure: Failure) -> None:
-        self._exchange.faults.add(Fault(_FAULTS[failure], _ENDPOINTS[kind]))
+        """`kind`: place, place_batch, cancel, cancel_batch, amend, decrease or read."""
+        self.exchange.faults.add(Fault(_FAULTS[failure], _ENDPOINTS[kind]))
         if isinstance(self.transport, SpecTransport):
             self.transport.breaks_answers = failure is Failure.MALFORMED
 
     def pause_trading(self, shard: int) -> None:
-        self._exchange.pause_trading(shard)
+        """No places and changes on a shard; cancels go through."""
+        self.exchange.pause_trading(shard)
 
     def pause_venue(self) -> None:
-        self._exchange.pause_exchange()
+        """Nothing goes through anywhere."""
+        self.exchange.pause_exchange()
 
     def resume(self) -> None:
-        self._exchange.resume()
+        """End every pause."""
+        self.exchange.resume()
 
     def lag_reads(self, lag_ms: int) -> None:
-        self._exchange.set_read_lag_ms(lag_ms)
+        """Reads of user data show the state of so long ago."""
+        self.exchange.set_read_lag_ms(lag_ms)
 
     def settle(self, market: str, result: str) -> None:
-        self._exchange.settle(market, result)
+        """End a market."""
+        self.exchange.settle(market, result)
 
     def limit_writes(self) -> None:
-        self._exchange.set_tier(_USER, "basic")
+        """Give the account the smallest write budget that the venue has."""
+        self.exchange.set_tier(_USER, "basic")
         self.venue.connect()
 
     def venue_as(self, intruder: str) -> Venue:
+        """The same account through other eyes: "rsa" (another good key), "stranger", "late clock"."""
         clock, signer = self.clock, Signer("key-ed", _private(Ed25519PrivateKey.generate()))
         if intruder == "late clock":
             clock, signer = VirtualClock(self.clock.now_ms() - 30_000), Signer("key-ed", _private(_ED25519))
         elif intruder == "rsa":
             user_balances = {0: Decimal(1)}
-            self._exchange.add_user("rsa member", "key-rsa", _public(_RSA), balances=user_balances)
+            self.exchange.add_user("rsa member", "key-rsa", _public(_RSA), balances=user_balances)
             signer = Signer("key-rsa", _private(_RSA))
         return self._venue(signer, clock, _checked(RequestsTransport()))
 
     def truth(self) -> Truth:
-        books = self._exchange.books(_USER)
+        """The server's own books."""
+        books = self.exchange.books(_USER)
         return Truth(
             resting={order.order_id: order.remaining for order in books.open_orders},
-            client_ids=books.client_order_ids,
             positions={row.ticker: row.size for row in books.positions if row.size},
             available=books.total_cash - sum(books.reserved.values()),
-            profit=books.profit,
             problems=books.imbalances(),
         )
+
+    def client_ids(self) -> dict[str, str]:
+        """Order id by client order id, of every order ever accepted."""
+        return self.exchange.books(_USER).client_order_ids
+
+    def profit(self) -> int:
+        """What the account has made, in money units."""
+        return self.exchange.books(_USER).profit
 
     def _venue(self, signer: Signer, clock: VirtualClock, transport: Transport) -> KalshiVenue:
         settings = KalshiSettings(ACCOUNT, Environment.DEMO, base_url=self._server.url)

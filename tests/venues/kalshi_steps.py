@@ -1,4 +1,4 @@
-"""What the tests on a whole venue do again and again, through the port and VenueControls only."""
+"""What tests do again and again on the local Kalshi exchange."""
 
 from holdfast.core.market import Side
 from holdfast.core.orders import (
@@ -10,15 +10,15 @@ from holdfast.core.orders import (
     TimeInForce,
     client_order_id,
 )
-from holdfast.core.outcomes import Placed, Refusal, Refused
-from tests.venues.kalshi_controls import VenueControls
+from holdfast.core.outcomes import Placed
+from tests.venues.contract import soon
+from tests.venues.kalshi_controls import KalshiControls
 from tests.venues.kalshi_scripted import ACCOUNT
 
-ONE = 10_000
 EXIT = {"purpose": Purpose.EXIT, "post_only": False, "time_in_force": TimeInForce.IMMEDIATE}
 
 
-def order(world: VenueControls, attempt: str = "1", **changes) -> Placement:
+def order(world: KalshiControls, attempt: str = "1", **changes) -> Placement:
     """A resting bid of 10 contracts at 0.40 in the home market, unless changed."""
     wanted = {
         "market": world.home,
@@ -33,15 +33,11 @@ def order(world: VenueControls, attempt: str = "1", **changes) -> Placement:
     return Placement(TargetOrder(**wanted), identity, shard=world.away_shard if wanted["market"] == world.away else 0)
 
 
-def soon(world: VenueControls) -> int:
-    return world.clock.now_ms() + 10_000
-
-
-def place(world: VenueControls, *batch: Placement):
+def place(world: KalshiControls, *batch: Placement):
     return world.venue.place(batch, soon(world))
 
 
-def placed(world: VenueControls, attempt: str = "1", **changes) -> tuple[Placed, Placement]:
+def placed(world: KalshiControls, attempt: str = "1", **changes) -> tuple[Placed, Placement]:
     wanted = order(world, attempt, **changes)
     [outcome] = place(world, wanted)
     assert isinstance(outcome, Placed), outcome
@@ -51,20 +47,6 @@ def placed(world: VenueControls, attempt: str = "1", **changes) -> tuple[Placed,
 def cancellation(outcome: Placed, wanted: Placement, shard: int | None = None) -> Cancellation:
     where = wanted.shard if shard is None else shard
     return Cancellation(outcome.order_id, wanted.target.market, wanted.target.side, where)
-
-
-def reasons(outcomes) -> list[Refusal | str]:
-    return [outcome.reason if isinstance(outcome, Refused) else type(outcome).__name__ for outcome in outcomes]
-
-
-def assert_books_agree(world: VenueControls) -> None:
-    """What the port says is what the server holds, to the last unit."""
-    truth = world.truth()
-    assert truth.problems == []
-    assert {row.order_id: row.remaining for row in world.venue.open_orders().orders} == truth.resting
-    assert {row.market: row.size for row in world.venue.positions()} == truth.positions
-    balance = world.venue.balance()
-    assert balance.available == truth.available == sum(balance.by_shard.values())
 
 
 def amendment(outcome: Placed, wanted: Placement, **changes) -> Amendment:

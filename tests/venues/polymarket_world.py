@@ -62,6 +62,7 @@ class World(NamedTuple):
     clock: VirtualClock
     transport: CheckedTransport
     another_venue: Callable[[VirtualClock], PolymarketVenue]  # the same account on another clock
+    venue_of_a_stranger: Callable[[], PolymarketVenue]  # the same key, with an API key that nobody knows
 
     def token(self, name: str = FED, outcome: int = 0) -> str:
         return self.exchange.market(name).tokens[outcome]
@@ -105,10 +106,13 @@ def polymarket_world(signature_type: int = 0) -> Iterator[World]:
     transport = CheckedTransport()
     with PolymarketServer(exchange) as server:
         settings = PolymarketSettings("a", wallet, SignatureType(signature_type), base_url=server.clob_url)
-        credentials = ApiCredentials(given.api_key, given.secret, given.passphrase)
 
-        def open_venue(at: VirtualClock) -> PolymarketVenue:
+        def open_venue(at: VirtualClock, api_key: str = given.api_key) -> PolymarketVenue:
+            credentials = ApiCredentials(api_key, given.secret, given.passphrase)
             return PolymarketVenue(settings, signer, credentials, transport, at, CountingMeter())
 
-        yield World(exchange, open_venue(clock), clock, transport, open_venue)
+        def open_stranger() -> PolymarketVenue:
+            return open_venue(clock, "00000000-0000-4000-8000-000000000000")
+
+        yield World(exchange, open_venue(clock), clock, transport, open_venue, open_stranger)
         transport.close()

@@ -1,7 +1,4 @@
-"""The venue port on a whole venue: the Kalshi adapter against the local exchange, over HTTP, checked with its books.
-
-The tests use the port and `VenueControls` only, so that they can become the contract of every venue.
-"""
+"""The venue port on a whole venue: the Kalshi adapter against the local exchange, over HTTP, checked with its books."""
 
 import pytest
 
@@ -11,22 +8,19 @@ from holdfast.core.orders import (
     Placement,
     Purpose,
     Reduction,
-    TimeInForce,
 )
-from holdfast.core.outcomes import Canceled, Changed, Refusal, Refused
+from holdfast.core.outcomes import Changed, Refusal
 from holdfast.venues.port import OrderStatus
-from tests.venues.kalshi_controls import VenueControls, kalshi_controls
+from tests.venues.contract import assert_books_agree, reasons, soon
+from tests.venues.kalshi_controls import KalshiControls, kalshi_controls
 from tests.venues.kalshi_scripted import NOW_MS
 from tests.venues.kalshi_steps import (
     EXIT,
     amendment,
-    assert_books_agree,
     cancellation,
     order,
     place,
     placed,
-    reasons,
-    soon,
 )
 
 
@@ -36,7 +30,7 @@ def world():
         yield controls
 
 
-def test_an_order_rests_as_it_was_meant(world: VenueControls):
+def test_an_order_rests_as_it_was_meant(world: KalshiControls):
     expires = NOW_MS // 1000 * 1000 + 60_000
     outcome, wanted = placed(world, market=world.away, side=Side.SELL, price=6_200, size=1_050, expires_at_ms=expires)
     assert (outcome.filled, outcome.remaining, outcome.at_ms) == (0, 1_050, NOW_MS)
@@ -57,7 +51,7 @@ def test_an_order_rests_as_it_was_meant(world: VenueControls):
     assert_books_agree(world)
 
 
-def test_each_item_of_a_batch_has_its_own_fate(world: VenueControls):
+def test_each_item_of_a_batch_has_its_own_fate(world: KalshiControls):
     world.show_book(world.home, bids=[(4_400, 500)], asks=[(4_600, 500)])
     taken, _ = placed(world, "taken", price=3_000)
     batch = [
@@ -86,30 +80,14 @@ def test_each_item_of_a_batch_has_its_own_fate(world: VenueControls):
     assert_books_agree(world)
 
 
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"price": 4_600}, Refusal.POST_ONLY_CROSS),
-        ({"price": 4_050}, Refusal.OFF_GRID),
-        ({"size": 100_000_000}, Refusal.INSUFFICIENT_BALANCE),
-        ({"size": 0}, Refusal.INVALID_SIZE),
-        ({"reduce_only": True}, Refusal.REDUCE_ONLY),
-    ],
-)
-def test_a_single_order_is_refused_for_the_same_reasons(world: VenueControls, changes, reason):
-    world.show_book(world.home, bids=[(4_400, 500)], asks=[(4_600, 500)])
-    assert reasons(place(world, order(world, **changes))) == [reason]
-    assert world.truth().resting == {}
-
-
-def test_a_balance_is_per_shard(world: VenueControls):
+def test_a_balance_is_per_shard(world: KalshiControls):
     """Money on another shard pays for nothing."""
     assert reasons(place(world, order(world, market=world.away, size=20_000))) == [Refusal.INSUFFICIENT_BALANCE]
     assert reasons(place(world, order(world, market=world.home, size=20_000))) == ["Placed"]
     assert world.venue.balance().by_shard[world.away_shard] == 50_000_000
 
 
-def test_a_crossing_order_fills_and_every_book_agrees(world: VenueControls):
+def test_a_crossing_order_fills_and_every_book_agrees(world: KalshiControls):
     world.show_book(world.home, bids=[], asks=[(4_600, 300), (4_700, 900)])
     outcome, _ = placed(world, price=4_700, post_only=False, purpose=Purpose.ENTRY)
     assert (outcome.filled, outcome.remaining) == (1_000, 0)
@@ -129,21 +107,7 @@ def test_a_crossing_order_fills_and_every_book_agrees(world: VenueControls):
     assert_books_agree(world)
 
 
-def test_an_immediate_order_never_rests(world: VenueControls):
-    world.show_book(world.home, bids=[(4_400, 300)], asks=[])
-    partly, _ = placed(world, "1", side=Side.SELL, price=4_400, **EXIT)
-    nothing, _ = placed(world, "2", side=Side.SELL, price=4_400, **EXIT)
-    all_or_nothing = {**EXIT, "time_in_force": TimeInForce.ALL_OR_NOTHING}
-    world.show_book(world.home, bids=[(4_400, 300)], asks=[])
-    [refused_or_nothing] = place(world, order(world, "3", side=Side.SELL, price=4_400, **all_or_nothing))
-    assert (partly.filled, partly.remaining) == (300, 0)
-    assert (nothing.filled, nothing.remaining) == (0, 0)
-    assert isinstance(refused_or_nothing, Refused) or refused_or_nothing.filled == 0
-    assert world.truth().positions == {world.home: -300}
-    assert_books_agree(world)
-
-
-def test_a_reduce_only_exit_sells_no_more_than_is_held(world: VenueControls):
+def test_a_reduce_only_exit_sells_no_more_than_is_held(world: KalshiControls):
     """On a netting venue a larger sell would open the opposite outcome."""
     world.show_book(world.home, bids=[(4_400, 2_000)], asks=[(4_600, 400)])
     placed(world, "1", price=4_600, size=400, post_only=False)
@@ -155,26 +119,14 @@ def test_a_reduce_only_exit_sells_no_more_than_is_held(world: VenueControls):
     assert_books_agree(world)
 
 
-def test_an_order_that_meets_our_own_is_accepted_and_fills_nothing(world: VenueControls):
+def test_an_order_that_meets_our_own_is_accepted_and_fills_nothing(world: KalshiControls):
     resting, _ = placed(world, "1", price=4_000)
     outcome, _ = placed(world, "2", side=Side.SELL, price=4_000, **EXIT)
     assert (outcome.filled, outcome.remaining) == (0, 0)
     assert set(world.truth().resting) == {resting.order_id}
 
 
-def test_a_cancel_tells_what_was_left_and_so_what_had_filled(world: VenueControls):
-    outcome, wanted = placed(world)
-    world.trade(world.home, 4_000, 350, Side.SELL)
-    [canceled] = world.venue.cancel([cancellation(outcome, wanted)], soon(world))
-    assert canceled == Canceled(outcome.order_id, 650, NOW_MS)
-    assert [fill.size for fill in world.venue.fills(NOW_MS)] == [350]
-    read = world.venue.find_order(outcome.order_id, world.home)
-    assert read is not None
-    assert (read.status, read.order.filled) == (OrderStatus.CANCELED, 350)
-    assert_books_agree(world)
-
-
-def test_a_cancel_reaches_the_orders_shard_and_misses_on_any_other(world: VenueControls):
+def test_a_cancel_reaches_the_orders_shard_and_misses_on_any_other(world: KalshiControls):
     """A miss is the same "not found" as for an order that is over: it proves nothing, the order is live."""
     first, wanted = placed(world, "1", market=world.away)
     second, other = placed(world, "2", market=world.away)
@@ -188,7 +140,7 @@ def test_a_cancel_reaches_the_orders_shard_and_misses_on_any_other(world: VenueC
     assert world.truth().resting == {}
 
 
-def test_a_batch_of_cancels_over_shards_and_over_orders(world: VenueControls):
+def test_a_batch_of_cancels_over_shards_and_over_orders(world: KalshiControls):
     home, at_home = placed(world, "1")
     away, far = placed(world, "2", market=world.away)
     gone, was = placed(world, "3")
@@ -200,14 +152,7 @@ def test_a_batch_of_cancels_over_shards_and_over_orders(world: VenueControls):
     assert world.truth().resting == {}
 
 
-def test_an_order_expires_on_its_own(world: VenueControls):
-    placed(world, expires_at_ms=NOW_MS + 5_000)
-    world.clock.sleep_ms(6_000)
-    assert world.venue.open_orders().orders == ()
-    assert_books_agree(world)
-
-
-def test_an_amended_size_counts_what_has_filled(world: VenueControls):
+def test_an_amended_size_counts_what_has_filled(world: KalshiControls):
     outcome, wanted = placed(world)
     world.trade(world.home, 4_000, 350, Side.SELL)
     changed = world.venue.amend(amendment(outcome, wanted, size=1_200, price=4_100), soon(world))
@@ -218,7 +163,7 @@ def test_an_amended_size_counts_what_has_filled(world: VenueControls):
     assert_books_agree(world)
 
 
-def test_a_changed_expiry_alone_keeps_the_order(world: VenueControls):
+def test_a_changed_expiry_alone_keeps_the_order(world: KalshiControls):
     outcome, wanted = placed(world, market=world.away, expires_at_ms=NOW_MS + 5_000)
     later = NOW_MS // 1000 * 1000 + 60_000
     changed = world.venue.amend(amendment(outcome, wanted, expires_at_ms=later), soon(world))
@@ -232,7 +177,7 @@ def test_a_changed_expiry_alone_keeps_the_order(world: VenueControls):
     assert [row.expires_at_ms for row in world.venue.open_orders().orders] == [0]
 
 
-def test_an_order_decreases_in_place(world: VenueControls):
+def test_an_order_decreases_in_place(world: KalshiControls):
     outcome, wanted = placed(world, market=world.away)
     where = (outcome.order_id, world.away, Side.BUY, 250)
     changed = world.venue.decrease(Reduction(*where, shard=wanted.shard), soon(world))
@@ -243,7 +188,7 @@ def test_an_order_decreases_in_place(world: VenueControls):
     assert_books_agree(world)
 
 
-def test_changes_are_refused_with_reasons(world: VenueControls):
+def test_changes_are_refused_with_reasons(world: KalshiControls):
     world.show_book(world.home, bids=[(4_400, 500)], asks=[(4_600, 500)])
     outcome, wanted = placed(world)
     for changes, reason in [

@@ -1,26 +1,21 @@
-"""Lost answers, rate limits and pauses on a whole venue.
-
-The tests use the port and `VenueControls` only, so that they can become the contract of every venue.
-"""
+"""Lost answers, rate limits and pauses on a whole venue."""
 
 import pytest
 
-from holdfast.core.errors import VenueRateLimitedError, VenueUnavailableError
+from holdfast.core.errors import VenueRateLimitedError
 from holdfast.core.market import Side
 from holdfast.core.orders import (
     Reduction,
 )
 from holdfast.core.outcomes import Refusal, Refused, Unknown
-from tests.venues.kalshi_controls import Failure, VenueControls, kalshi_controls
-from tests.venues.kalshi_scripted import NOW_MS
+from tests.venues.contract import LOST, Failure, reasons, soon
+from tests.venues.kalshi_controls import KalshiControls, kalshi_controls
 from tests.venues.kalshi_steps import (
     amendment,
     cancellation,
     order,
     place,
     placed,
-    reasons,
-    soon,
 )
 
 
@@ -30,36 +25,8 @@ def world():
         yield controls
 
 
-LOST = [failure for failure in Failure if failure is not Failure.RATE_LIMITED]
-
-
 @pytest.mark.parametrize("failure", LOST, ids=lambda failure: failure.name)
-def test_a_place_without_an_answer_is_found_again_under_its_identity(world: VenueControls, failure: Failure):
-    wanted = order(world, market=world.away)
-    world.fail_next("place", failure)
-    assert reasons(place(world, wanted)) == ["Unknown"]
-    world.fail_next("read", Failure.LOST_BEFORE)
-    with pytest.raises(VenueUnavailableError):
-        world.venue.recent_orders(NOW_MS)
-    found = [read.order for read in world.venue.recent_orders(NOW_MS)]
-    assert [row.client_order_id for row in found] == [wanted.client_order_id] * failure.takes_effect
-    # The same bytes again: refused as a duplicate, which proves that it exists, or placed.
-    assert reasons(place(world, wanted)) == [Refusal.DUPLICATE if failure.takes_effect else "Placed"]
-    assert len(world.truth().resting) == 1
-
-
-@pytest.mark.parametrize("failure", LOST, ids=lambda failure: failure.name)
-def test_a_batch_without_an_answer_is_unknown_item_by_item(world: VenueControls, failure: Failure):
-    batch = [order(world, "1"), order(world, "2"), order(world, "3", price=4_050)]
-    world.fail_next("place_batch", failure)
-    assert reasons(place(world, *batch)) == ["Unknown"] * 3
-    assert len(world.truth().resting) == 2 * failure.takes_effect
-    found = {read.order.client_order_id for read in world.venue.recent_orders(NOW_MS)}
-    assert found == set(world.truth().client_ids)
-
-
-@pytest.mark.parametrize("failure", LOST, ids=lambda failure: failure.name)
-def test_other_writes_without_an_answer_are_unknown(world: VenueControls, failure: Failure):
+def test_other_writes_without_an_answer_are_unknown(world: KalshiControls, failure: Failure):
     first, wanted = placed(world, "1")
     second, other = placed(world, "2")
     world.fail_next("amend", failure)
@@ -76,17 +43,17 @@ def test_other_writes_without_an_answer_are_unknown(world: VenueControls, failur
     assert (world.truth().resting == {}) is failure.takes_effect
 
 
-def test_a_rate_limit_refuses_everything_and_does_nothing(world: VenueControls):
+def test_a_rate_limit_refuses_everything_and_does_nothing(world: KalshiControls):
     for kind, batch in [("place", [order(world)]), ("place_batch", [order(world, "1"), order(world, "2")])]:
         world.fail_next(kind, Failure.RATE_LIMITED)
         assert reasons(place(world, *batch)) == [Refusal.RATE_LIMITED] * len(batch)
     world.fail_next("read", Failure.RATE_LIMITED)
     with pytest.raises(VenueRateLimitedError):
         world.venue.open_orders()
-    assert world.truth().client_ids == {}
+    assert world.client_ids() == {}
 
 
-def test_the_largest_batch_is_what_fits_the_write_bucket(world: VenueControls):
+def test_the_largest_batch_is_what_fits_the_write_bucket(world: KalshiControls):
     world.limit_writes()
     most = world.venue.capabilities.batch_create
     batch = [order(world, str(number), price=1_000, size=100) for number in range(most + 1)]
@@ -99,7 +66,7 @@ def test_the_largest_batch_is_what_fits_the_write_bucket(world: VenueControls):
     assert reasons(place(world, batch[most])) == ["Placed"]
 
 
-def test_a_trading_pause_refuses_orders_and_lets_cancels_through(world: VenueControls):
+def test_a_trading_pause_refuses_orders_and_lets_cancels_through(world: KalshiControls):
     outcome, wanted = placed(world, "1", market=world.away)
     world.pause_trading(world.away_shard)
     status = world.venue.status()
@@ -113,7 +80,7 @@ def test_a_trading_pause_refuses_orders_and_lets_cancels_through(world: VenueCon
     assert reasons(place(world, order(world, "2", market=world.away))) == ["Placed"]
 
 
-def test_an_exchange_pause_refuses_cancels_too(world: VenueControls):
+def test_an_exchange_pause_refuses_cancels_too(world: KalshiControls):
     outcome, wanted = placed(world)
     world.pause_venue()
     status = world.venue.status()
@@ -124,7 +91,7 @@ def test_an_exchange_pause_refuses_cancels_too(world: VenueControls):
     assert reasons(world.venue.cancel([cancellation(outcome, wanted)], soon(world))) == ["Canceled"]
 
 
-def test_a_closed_market_takes_nothing(world: VenueControls):
+def test_a_closed_market_takes_nothing(world: KalshiControls):
     outcome, wanted = placed(world, market=world.away)
     world.clock.sleep_ms(3_600_000)
     assert reasons(place(world, order(world, "2", market=world.away))) == [Refusal.MARKET_CLOSED]
