@@ -113,6 +113,20 @@ def test_a_cancel_that_races_a_fill_leaves_the_same_truth_everywhere(world: Venu
     assert_books_agree(world)
 
 
+def test_a_429_from_in_front_of_the_venue_places_nothing_twice(world: VenueWorld):
+    """Whether it is definite differs; that the same placement may be sent again does not."""
+    batch = [order(world, "1"), order(world, "2", price=3_900)]
+    for kind, some in (("place", batch[:1]), ("place_batch", batch)):
+        world.fail_next(kind, Failure.RATE_LIMITED)
+        assert set(reasons(place(world, *some))) <= {Refusal.RATE_LIMITED, "Unknown"}
+    assert world.truth().resting == {}
+    assert reasons(place(world, *batch)) == ["Placed"] * 2
+    first, second = world.truth().resting
+    world.fail_next("cancel_batch", Failure.RATE_LIMITED)
+    assert set(reasons(cancel(world, first, second))) <= {Refusal.RATE_LIMITED, "Unknown"}
+    assert reasons(cancel(world, first, second)) == ["Canceled"] * 2
+
+
 def test_a_read_that_fails_is_an_error_and_never_empty(world: VenueWorld):
     outcome = placed(world)
     venue = world.venue
