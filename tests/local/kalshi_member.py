@@ -134,6 +134,7 @@ class Venue:
     def __init__(self, **exchange: Any) -> None:
         self.clock = VirtualClock(START_MS)
         self.exchange = KalshiExchange(self.clock, seed=7, **exchange)
+        self.exchange.set_batch_order_kept(True)
         self.exchange.add_market(MarketSpec("KXFED-26DEC", event="KXFED-26", series="KXFED"))
         self.exchange.add_market(MarketSpec("KXBTC-1", event="KXBTC", series="KXBTC", shard=2, structure="deci_cent"))
         self.server = KalshiServer(self.exchange)

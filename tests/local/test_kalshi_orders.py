@@ -245,6 +245,20 @@ def test_batch_cancel_fails_item_by_item(member):
     assert [item["reduced_by"] for item in routed] == ["2.00"]
 
 
+def test_batch_answers_need_not_keep_the_order_of_the_request(venue, member):
+    """Who matches them by position does so on the venue's grace (facts kalshi section 4.2)."""
+    venue.exchange.set_batch_order_kept(False)
+    names = [f"a-{number}" for number in range(20)]
+    placed = member.batch(*(order(FED, "bid", "0.4100", "1", name) for name in names)).json()["orders"]
+    answered = [item["client_order_id"] for item in placed]
+    assert answered != names
+    assert sorted(answered) == sorted(names)
+    ids = [item["order_id"] for item in placed]
+    canceled = member.cancel_batch(*({"order_id": order_id} for order_id in ids)).json()["orders"]
+    assert [item["order_id"] for item in canceled] != ids
+    assert {item["order_id"] for item in canceled} == set(ids)
+
+
 def test_cancel_all_reaches_every_shard(member):
     member.create(FED, "bid", "0.4100", "3", "a-1")
     member.create(BTC, "bid", "0.4100", "2", "a-2")

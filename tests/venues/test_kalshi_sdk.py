@@ -72,6 +72,7 @@ def told(request, sdk_python):
     """What the SDK reported, and the exchange's own books afterwards."""
     key = request.param()
     exchange = KalshiExchange(SystemClock(), seed=5)
+    exchange.set_batch_order_kept(True)
     exchange.add_market(MarketSpec(FED, event="KXFED-26", series="KXFED"))
     exchange.add_market(MarketSpec(BTC, series="KXBTC", shard=2))
     funds = {0: Decimal(100), 2: Decimal(50)}

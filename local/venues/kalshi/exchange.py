@@ -129,6 +129,12 @@ class KalshiExchange:
         with self._lock:
             self._state.order_reads_routed = routed
 
+    def set_batch_order_kept(self, kept: bool) -> None:
+        """Whether the answer to a batch has its items in the order of the request. Nobody knows whether the venue's has
+        (facts kalshi section 4.2): here it has not, unless told otherwise."""
+        with self._lock:
+            self._state.batch_order_kept = kept
+
     # The tape.
 
     def apply_snapshot(self, ticker: str, bids: Iterable[Level], asks: Iterable[Level]) -> list[Execution]:

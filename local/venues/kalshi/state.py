@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from heapq import heappop, heappush
 from random import Random
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -14,6 +15,8 @@ from local.venues.kalshi.accounts import Account, User
 from local.venues.kalshi.markets import Market, Series
 from local.venues.kalshi.records import Miss, MissCause, Order, cause_of
 from local.venues.kalshi.wire import ApiError
+
+T = TypeVar("T")
 
 
 class Shard(Struct):
@@ -51,6 +54,8 @@ class ExchangeState:
         self.orders: dict[str, Order] = {}
         self.read_lag = ReadLag()
         self.order_reads_routed = True
+        self.batch_order_kept = False
+        self._arranging = Random(0)
         self.resumes_at_ms = 0
         self.calls: Counter[str] = Counter()
         self.rate_limited: Counter[str] = Counter()
@@ -74,6 +79,10 @@ class ExchangeState:
         lag = self.read_lag
         jitter = self._chance.randrange(lag.jitter_ms + 1) if lag.jitter_ms else 0
         return self.now_ms - lag.lag_ms - jitter
+
+    def arranged(self, entries: list[T]) -> list[T]:
+        """The entries of a batch answer in the order in which they go out."""
+        return entries if self.batch_order_kept else self._arranging.sample(entries, len(entries))
 
     def remind(self, at_ms: int, ticker: str) -> None:
         """Look at a market again when an order of it expires or it closes."""

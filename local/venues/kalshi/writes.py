@@ -43,7 +43,7 @@ def create_batch(call: Call) -> Response:
     for body in bodies:
         check_words(body)
     call.user.allowance.write_unscoped(CREATE_COST * len(bodies), call.state.now_ms)
-    return answer({"orders": [_create_item(call, body) for body in bodies]}, 201)
+    return answer({"orders": call.state.arranged([_create_item(call, body) for body in bodies])}, 201)
 
 
 def cancel_order(call: Call) -> Response:
@@ -65,7 +65,7 @@ def cancel_batch(call: Call) -> Response:
     if not entries or not all(entry.order_id for entry in entries):
         raise invalid_parameters("orders with order_id are required")
     call.user.allowance.write_unscoped(CANCEL_COST * len(entries), call.state.now_ms)
-    return answer({"orders": [_cancel_item(call, entry) for entry in entries]})
+    return answer({"orders": call.state.arranged([_cancel_item(call, entry) for entry in entries])})
 
 
 def cancel_all(call: Call) -> Response:
