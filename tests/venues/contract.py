@@ -21,6 +21,8 @@ from tests.venues.kalshi_scripted import ACCOUNT
 ONE = 10_000
 TAKER = {"post_only": False}
 EXIT = {"side": Side.SELL, "purpose": Purpose.EXIT, "time_in_force": TimeInForce.IMMEDIATE, **TAKER}
+# Clocks that no venue accepts.
+CLOCKS_OFF_MS = {"late clock": -60_000, "early clock": 60_000}
 Levels = Sequence[tuple[int, int]]
 
 
@@ -120,7 +122,7 @@ class VenueWorld(AccountWorld, Protocol):
         ...
 
     def venue_as(self, intruder: str) -> Venue:
-        """The account through other eyes: "late clock" (a minute behind) or "stranger" (a key nobody knows)."""
+        """The account through other eyes: "stranger" (a key nobody knows), or one of CLOCKS_OFF_MS."""
         ...
 
 

@@ -8,7 +8,7 @@ from holdfast.clock import VirtualClock
 from holdfast.core.market import Side
 from holdfast.venues.port import Venue
 from local.venues.faults import Fault, FaultKind
-from tests.venues.contract import Failure, Levels, Truth, VenueWorld
+from tests.venues.contract import CLOCKS_OFF_MS, Failure, Levels, Truth, VenueWorld
 from tests.venues.kalshi_controls import KalshiControls, kalshi_controls
 from tests.venues.polymarket_world import FED, SENATE, World, polymarket_world
 
@@ -38,7 +38,8 @@ class KalshiVenueWorld:
 
     def __init__(self, controls: KalshiControls) -> None:
         self._controls = controls
-        self.venue, self.clock = controls.venue, controls.clock
+        self.venue: Venue = controls.venue
+        self.clock = controls.clock
         self.market, self.other_market = controls.home, controls.away
 
     def show_book(self, bids: Levels, asks: Levels) -> None:
@@ -92,7 +93,8 @@ class PolymarketVenueWorld:
 
     def __init__(self, world: World) -> None:
         self._world, self._exchange = world, world.exchange
-        self.venue, self.clock = world.venue, world.clock
+        self.venue: Venue = world.venue
+        self.clock = world.clock
         self.market, self.other_market = world.token(FED), world.token(SENATE)
         self.show_book([], [])
 
@@ -133,7 +135,7 @@ class PolymarketVenueWorld:
     def venue_as(self, intruder: str) -> Venue:
         if intruder == "stranger":
             return self._world.venue_of_a_stranger()
-        return self._world.another_venue(VirtualClock(self.clock.now_ms() - 60_000))
+        return self._world.another_venue(VirtualClock(self.clock.now_ms() + CLOCKS_OFF_MS[intruder]))
 
     def truth(self) -> Truth:
         books = self._world.books()

@@ -15,7 +15,7 @@ from holdfast.venues.kalshi import Environment, KalshiSettings, KalshiVenue, Req
 from holdfast.venues.port import Venue
 from local.venues.kalshi import Fault, FaultKind, KalshiExchange, KalshiServer
 from local.venues.kalshi.markets import MarketSpec
-from tests.venues.contract import Failure, Truth
+from tests.venues.contract import CLOCKS_OFF_MS, Failure, Truth
 from tests.venues.kalshi_scripted import ACCOUNT, NOW_MS, CountingMeter
 from tests.venues.kalshi_spec import SpecTransport, has_spec, load_spec
 
@@ -99,10 +99,11 @@ class KalshiControls:
         self.venue.connect()
 
     def venue_as(self, intruder: str) -> Venue:
-        """The same account through other eyes: "rsa" (another good key), "stranger", "late clock"."""
+        """The same account through other eyes: "rsa" (another good key), "stranger", a clock that is off."""
         clock, signer = self.clock, Signer("key-ed", _private(Ed25519PrivateKey.generate()))
-        if intruder == "late clock":
-            clock, signer = VirtualClock(self.clock.now_ms() - 30_000), Signer("key-ed", _private(_ED25519))
+        if intruder in CLOCKS_OFF_MS:
+            clock = VirtualClock(self.clock.now_ms() + CLOCKS_OFF_MS[intruder])
+            signer = Signer("key-ed", _private(_ED25519))
         elif intruder == "rsa":
             user_balances = {0: Decimal(1)}
             self.exchange.add_user("rsa member", "key-rsa", _public(_RSA), balances=user_balances)
