@@ -160,3 +160,10 @@ def test_what_an_answer_says_was_filled_counts_until_the_fills_show_it() -> None
     assert merged([], [place], BEFORE, {"o1": 20}).unbooked == {"M": -40}
     assert merged([], [place], BEFORE, {"o1": 60}).unbooked == {}
     assert merged([], [place], AFTER).unbooked == {}
+
+
+def test_order_that_an_amend_did_not_find_is_not_amended_again_before_a_later_list() -> None:
+    result = merged([order()], [entry(Operation.AMEND, Refused(Refusal.NOT_FOUND))], BEFORE)
+    assert result.doubtful == {"o1"}
+    assert result.frozen == {("M", Side.BUY)}
+    assert merged([order()], [entry(Operation.AMEND, Refused(Refusal.NOT_FOUND))], AFTER).doubtful == frozenset()

@@ -354,3 +354,15 @@ def test_settlement_of_more_than_ours_pays_us_our_share_once_late_fills_are_rule
         made.tick()
     (line,) = [line for line in made.ledger.lines() if line.kind == "settlement"]
     assert (line.size, line.cash) == (1_000, 1_000 * 10_000)
+
+
+def test_loss_that_one_look_alone_shows_halts_that_tick_and_not_the_day(made: World) -> None:
+    """A bid that is missing for a moment makes a position look worthless."""
+    made.switch(max_daily_loss="2.00", inventory_stop_loss="100")
+    made.tick()
+    made.book("M-1", 45, 48, size=500)
+    made.tick()
+    made.exchange.apply_snapshot("M-1", [], [(4_800, 50_000)])
+    assert "daily_loss" in made.tick().halted
+    made.book("M-1", 46, 48)
+    assert made.tick().halted == ()

@@ -24,7 +24,7 @@ class Reconciled(Struct, frozen=True):
     """What is open at the venue as far as anyone can know.
 
     `frozen`: market sides on which a write may or may not have taken effect; nothing new may be placed there.
-    `doubtful`: orders that the list shows although a cancel may have ended them (its outcome is unknown, or it did
+    `doubtful`: orders that the list shows although they may be over (a cancel's outcome is unknown, or a write did
     not find them); they are not cancelled again until a later list still shows them. `retired`: journal entries
     that are no longer needed. `unbooked`: signed size by market that our places' answers say was filled and the
     fills do not show yet, so no position holds it.
@@ -100,7 +100,7 @@ def _overlay(
             open_orders.pop(item.order_id, None)
         case Changed():
             _change(item, item.outcome, open_orders, filled)
-        case Refused(reason=Refusal.NOT_FOUND) if entry.operation is Operation.CANCEL:
+        case Refused(reason=Refusal.NOT_FOUND) if entry.operation is not Operation.PLACE:
             doubtful.add(item.order_id)
             frozen.add((item.market, item.side))
         case Refused(reason=Refusal.DUPLICATE):

@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from holdfast.core.book import BookState, OrderBook, Top
 from holdfast.core.errors import InvalidInputError
 from holdfast.core.market import MarketRules
-from holdfast.core.orders import Purpose, TargetOrder
+from holdfast.core.orders import Purpose, TargetOrder, TimeInForce
 from holdfast.core.positions import Position
 from holdfast.core.risk import InventoryStop, should_flatten
 from holdfast.core.strategy import MarketView, Strategy
@@ -118,7 +118,7 @@ class Decider:
         return cache.strategies[config.market]
 
     def _checked(self, target: TargetOrder, rules: MarketRules) -> TargetOrder:
-        """A strategy's target, made safe: of its own market, post-only, on the grid (snapped, and said), expiring."""
+        """A strategy's target, made safe: of its own market, resting, post-only, on the grid (snapped, and said)."""
         if target.market != rules.market or target.purpose is not Purpose.QUOTE:
             raise InvalidInputError("target", f"{target.purpose} in {target.market}", f"quotes in {rules.market}")
         snapped = rules.snap(target.price, target.side)
@@ -133,10 +133,16 @@ class Decider:
                 asked_size=target.size,
                 size=size,
             )
-        expires_at_ms = min(target.expires_at_ms or self._expires_at_ms, self._expires_at_ms)
-        if snapped.moved or size != target.size or not target.post_only or expires_at_ms != target.expires_at_ms:
-            return structs.replace(target, price=snapped.price, size=size, post_only=True, expires_at_ms=expires_at_ms)
-        return target
+        safe = structs.replace(
+            target,
+            price=snapped.price,
+            size=size,
+            post_only=True,
+            reduce_only=False,
+            time_in_force=TimeInForce.RESTING,
+            expires_at_ms=min(target.expires_at_ms or self._expires_at_ms, self._expires_at_ms),
+        )
+        return target if safe == target else safe
 
     def _stop_inventory(
         self,

@@ -4,7 +4,7 @@ from collections import Counter
 from time import perf_counter_ns
 
 from holdfast.clock import Clock
-from holdfast.core.errors import BudgetExhaustedError, LeaseLostError, StoreError, VenueError, VenueRateLimitedError
+from holdfast.core.errors import HoldfastError, StoreError, VenueRateLimitedError
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.tick import JOB, Tick, TickReport
 from holdfast.jobs.writes import LEASE_MS
@@ -53,7 +53,8 @@ def execute(account: Account, ports: Ports, clock: Clock, *, scheduled_at_ms: in
     except VenueRateLimitedError as error:
         _ended(report, tick.ports, error)
         _back_off(report, tick.ports)
-    except (VenueError, BudgetExhaustedError, StoreError, LeaseLostError) as error:
+    except HoldfastError as error:
+        # Whatever it is, the next tick starts afresh from what the venue and the store say then.
         _ended(report, tick.ports, error)
     finally:
         report.calls, report.waited_ms = Counter(ports.throttle.calls), ports.throttle.waited_ms

@@ -56,7 +56,7 @@ class HaltCheck:
         one: int | None,
         now_ms: int,
     ) -> tuple[str, ...]:
-        """Every risk limit that halts now. A daily loss halts until its UTC day is over.
+        """Every risk limit that halts now. A daily loss that two ticks running see halts until its UTC day is over.
 
         Exposure is of what is held; what rests is kept within the limits by admission.
         """
@@ -68,7 +68,9 @@ class HaltCheck:
         halt = should_halt(limits, structs.replace(held, open_orders=len(orders)))
         today = now_ms // DAY_MS
         reasons = [_words(reason.name, reason.market) for reason in halt.reasons] if halt else []
-        latched = self._before.latched_day == today or LimitName.DAILY_LOSS.value in reasons
+        # A book that is one-sided for a moment shows a loss that nobody made: the day is lost on the second look.
+        lost = LimitName.DAILY_LOSS.value
+        latched = self._before.latched_day == today or (lost in reasons and lost in self._before.reasons)
         if latched and LimitName.DAILY_LOSS.value not in reasons:
             reasons.append(LimitName.DAILY_LOSS.value)
         self._record(tuple(reasons), today if latched else -1, halt.reasons if halt else ())
