@@ -101,8 +101,12 @@ class VenueWorld(AccountWorld, Protocol):
         """No orders anywhere, and perhaps no cancels."""
         ...
 
+    def restart(self) -> None:
+        """Take the exchange down, as for its maintenance."""
+        ...
+
     def resume(self) -> None:
-        """End the pause."""
+        """End a pause or a restart."""
         ...
 
     def end_market(self, *, won: bool) -> None:

@@ -61,6 +61,9 @@ class KalshiVenueWorld:
         exchange = self._controls.exchange
         (exchange.pause_trading if takes_cancels else exchange.pause_exchange)()
 
+    def restart(self) -> None:
+        self._controls.pause_venue()
+
     def resume(self) -> None:
         self._controls.resume()
 
@@ -116,6 +119,9 @@ class PolymarketVenueWorld:
 
     def pause(self, *, takes_cancels: bool) -> None:
         self._exchange.operator.set_mode(cancel_only=takes_cancels, disabled=not takes_cancels)
+
+    def restart(self) -> None:
+        self._exchange.operator.restart_engine()
 
     def resume(self) -> None:
         self._exchange.operator.set_mode()

@@ -112,6 +112,20 @@ def test_a_pause_is_a_state_of_the_venue(world: VenueWorld, takes_cancels: bool)
     assert_books_agree(world)
 
 
+def test_a_restart_does_nothing_and_the_same_placement_goes_through_afterwards(world: VenueWorld):
+    resting, wanted = placed(world, "1"), order(world, "2", price=3_900)
+    world.restart()
+    assert set(reasons(place(world, wanted))) <= {Refusal.TRADING_PAUSED, "Unknown"}
+    assert set(reasons(cancel(world, resting.order_id))) <= {Refusal.TRADING_PAUSED, "Unknown"}
+    status = world.venue.status()
+    assert (status.active, status.trading) == (False, False)
+    assert set(world.truth().resting) == {resting.order_id}
+    world.resume()
+    assert reasons(place(world, wanted)) == ["Placed"]
+    assert reasons(cancel(world, resting.order_id)) == ["Canceled"]
+    assert_books_agree(world)
+
+
 def test_a_write_budget_is_counted_as_the_capabilities_say(world: VenueWorld):
     """What the limits refuse was not done, and goes through as soon as the bucket has refilled."""
     world.limit_writes()
