@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 from typer.testing import CliRunner
 
-from cli.main import app
+from cli.app import app
 from holdfast.core.book import BookState, OrderBook
 from holdfast.core.market import MarketRules, MarketStatus, PriceBand
 from holdfast.core.positions import Position

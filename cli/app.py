@@ -1,0 +1,37 @@
+"""Every command, and what becomes of its errors."""
+
+import sys
+
+import typer
+from botocore.exceptions import BotoCoreError
+
+from cli import accounts, markets, switches
+from cli.demo import demo
+from cli.output import warn
+from holdfast.core.errors import ConditionFailedError, HoldfastError, InvalidInputError, SwitchesInvalidError
+
+app = typer.Typer(
+    help="Holdfast: order execution and exit protection for trading bots.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(markets.app, name="markets")
+app.add_typer(switches.app, name="switches")
+app.command("demo")(demo)
+
+
+def run_command() -> None:
+    """Run one command. Exit code 2: the input can't be used; 1: it failed for another reason. One line says why."""
+    try:
+        app()
+    except (InvalidInputError, SwitchesInvalidError) as error:
+        warn(str(error))
+        sys.exit(2)
+    except ConditionFailedError:
+        warn("somebody else changed it at the same moment; look at it and try again")
+        sys.exit(1)
+    except (HoldfastError, BotoCoreError) as error:
+        warn(str(error))
+        sys.exit(1)
