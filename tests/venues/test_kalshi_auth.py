@@ -69,6 +69,12 @@ def test_a_key_that_cannot_be_used_is_refused_without_showing_it(name, pem):
     assert not any(secret in shown for secret in secrets)
 
 
+@pytest.mark.parametrize("key_id", ["", "key-1\n", " key-1", "key 1", "ключ"])
+def test_a_key_id_that_no_header_can_carry_is_refused(key_id: str):
+    with pytest.raises(InvalidInputError, match="key id"):
+        Signer(key_id, pem_of(Ed25519PrivateKey.generate()))
+
+
 def test_the_private_key_is_in_no_repr():
     pem = pem_of(Ed25519PrivateKey.generate())
     signer = Signer("key-1", pem)

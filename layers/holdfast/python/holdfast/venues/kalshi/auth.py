@@ -1,5 +1,6 @@
 """Signed headers: RSA-PSS or Ed25519 over time, method and path (facts kalshi section 3)."""
 
+import re
 from base64 import b64encode
 from collections.abc import Callable
 
@@ -15,6 +16,7 @@ from holdfast.core.errors import InvalidInputError
 KEY_HEADER = "KALSHI-ACCESS-KEY"
 SIGNATURE_HEADER = "KALSHI-ACCESS-SIGNATURE"
 TIMESTAMP_HEADER = "KALSHI-ACCESS-TIMESTAMP"
+_KEY_ID = re.compile(r"[!-~]+")
 
 
 class Signer:
@@ -26,8 +28,9 @@ class Signer:
     __slots__ = ("_key_id", "_sign")
 
     def __init__(self, key_id: str, private_key_pem: str) -> None:
-        if not key_id:
-            raise InvalidInputError("key id", key_id, "the id of a Kalshi API key")
+        if not _KEY_ID.fullmatch(key_id):
+            # A line feed pasted along would make every request impossible.
+            raise InvalidInputError("key id", key_id, "the id of a Kalshi API key, without white space")
         self._key_id = key_id
         self._sign = _load(private_key_pem)
 
