@@ -124,6 +124,8 @@ class Journal:
         }
 
     def _index(self, entry: JournalEntry, now_ms: int) -> list[Item]:
+        """Refused places that have an order id too: where it is the order's hash, one refused as a duplicate rests,
+        and one presumed absent may yet appear, and nothing but this index says that it is ours."""
         ttl = now_ms // 1000 + ORDER_INDEX_DAYS * 86_400
         return [
             {
@@ -136,5 +138,5 @@ class Journal:
                 "ttl": ttl,
             }
             for item in entry.items
-            if item.took_effect and item.order_id and entry.operation == "place"
+            if item.order_id and not item.is_unknown and entry.operation == "place"
         ]
