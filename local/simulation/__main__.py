@@ -1,9 +1,10 @@
-"""Run seeds: `python -m local.simulation --seed 7 --trace` or `--seeds 0-200`."""
+"""Run seeds: `python -m local.simulation --seed 7 --trace` or `--venue polymarket --seeds 0-40`."""
 
 import argparse
 import sys
 from time import perf_counter
 
+from local.simulation.profile import VenueName
 from local.simulation.setting import START_MS
 from local.simulation.world import Result, simulate
 
@@ -11,7 +12,7 @@ from local.simulation.world import Result, simulate
 def _described(result: Result) -> str:
     profile = result.profile
     return (
-        f"seed {profile.seed}: {result.ticks} ticks, {result.orders} orders, {result.fills} fills, "
+        f"{profile.venue} seed {profile.seed}: {result.ticks} ticks, {result.orders} orders, {result.fills} fills, "
         f"{len(result.trace)} trace lines; {profile.happening}, "
         f"lag {profile.lag_ms}+{profile.wander_ms}+{profile.jitter_ms} ms, {profile.rates}"
     )
@@ -19,16 +20,23 @@ def _described(result: Result) -> str:
 
 def failure(result: Result) -> str:
     """What broke, and how to see it again."""
-    seed = result.profile.seed
+    profile = result.profile
     found = [
         f"  {item.invariant}: {item.seen} (at {(item.at_ms - START_MS) / 1000} s)" for item in result.violations[:5]
     ]
-    return "\n".join([f"{_described(result)}", *found, f"  replay: python -m local.simulation --seed {seed} --trace"])
+    return "\n".join(
+        [
+            f"{_described(result)}",
+            *found,
+            f"  replay: python -m local.simulation --venue {profile.venue} --seed {profile.seed} --trace",
+        ]
+    )
 
 
 def main() -> int:
     """0 where every invariant held."""
     parser = argparse.ArgumentParser(prog="python -m local.simulation", description=__doc__)
+    parser.add_argument("--venue", type=VenueName, choices=list(VenueName), default=VenueName.KALSHI)
     parser.add_argument("--seed", type=int, help="one seed")
     parser.add_argument("--seeds", help="a range, both ends included: 0-200")
     parser.add_argument("--trace", action="store_true", help="print everything that happened")
@@ -37,7 +45,7 @@ def main() -> int:
     failed = 0
     started = perf_counter()
     for seed in range(int(first), int(last or first) + 1):
-        result = simulate(seed)
+        result = simulate(seed, asked.venue)
         if asked.trace:
             print("\n".join(result.trace.lines()))
         if result.violations:

@@ -3,9 +3,8 @@
 from random import Random
 
 from holdfast.core.book import Level
-from local.venues.kalshi import KalshiExchange
+from local.simulation.venue import SimulatedVenue
 
-_CENT = 100
 _LOWEST, _HIGHEST = 15, 85
 _DEPTH = 4
 
@@ -13,11 +12,11 @@ _DEPTH = 4
 class Crowd:
     """Moves the books of some markets, one step at a time. Prices are whole cents."""
 
-    def __init__(self, exchange: KalshiExchange, markets: list[str], chance: Random) -> None:
-        self._exchange = exchange
+    def __init__(self, venue: SimulatedVenue, chance: Random) -> None:
+        self._venue = venue
         self._chance = chance
-        self._middles = {market: chance.randint(35, 65) for market in markets}
-        for market in markets:
+        self._middles = {market: chance.randint(35, 65) for market in venue.markets}
+        for market in venue.markets:
             self._show(market)
 
     def step(self) -> None:
@@ -34,7 +33,8 @@ class Crowd:
         half = self._chance.choice((1, 1, 2))
         bids = [self._level(middle - half - depth) for depth in range(_DEPTH)]
         asks = [self._level(middle + half + depth) for depth in range(_DEPTH)]
-        self._exchange.apply_snapshot(market, bids, asks)
+        self._venue.feed(market, bids, asks)
 
     def _level(self, cents: int) -> Level:
-        return cents * _CENT, self._chance.randint(1, 60) * 100 + self._chance.choice((0, 0, 37))
+        hundredths = self._chance.randint(1, 60) * 100 + self._chance.choice((0, 0, 37))
+        return cents * self._venue.scale.price("0.01"), hundredths * self._venue.scale.size("0.01")

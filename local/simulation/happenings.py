@@ -9,12 +9,13 @@ from holdfast.state.port import Store
 from holdfast.state.switches import FRESH_MS
 from local.simulation.crowd import Crowd
 from local.simulation.hazards import NONE, Hazards
+from local.simulation.kalshi_venue import CLOSES_AFTER_MS, CLOSING
 from local.simulation.profile import Happening, Profile
 from local.simulation.scheduler import Scheduler
-from local.simulation.setting import ACCOUNT, CLOSES_AT_MS, CLOSING, EVERYBODY, MARKETS, still_ms
+from local.simulation.setting import EVERYBODY, START_MS, still_ms
 from local.simulation.trace import Trace
+from local.simulation.venue import SimulatedVenue
 from local.simulation.watch import Watch
-from local.venues.kalshi import KalshiExchange
 
 
 class Happenings:
@@ -24,7 +25,7 @@ class Happenings:
         self,
         profile: Profile,
         scheduler: Scheduler,
-        exchange: KalshiExchange,
+        venue: SimulatedVenue,
         store: Store,
         parameters: Parameters,
         hazards: Hazards,
@@ -32,10 +33,10 @@ class Happenings:
         trace: Trace,
         chance: Random,
     ) -> None:
-        self._profile, self._scheduler, self._exchange = profile, scheduler, exchange
+        self._profile, self._scheduler, self._venue = profile, scheduler, venue
         self._store, self._parameters = store, parameters
         self._hazards, self._watch, self._trace, self._chance = hazards, watch, trace, chance
-        self._crowd = Crowd(exchange, list(MARKETS), Random(chance.getrandbits(64)))
+        self._crowd = Crowd(venue, Random(chance.getrandbits(64)))
         self.settled: set[str] = set()
 
     def begin(self) -> None:
@@ -62,13 +63,13 @@ class Happenings:
         profile = self._profile
         while self._scheduler.now_ms < still_ms(profile):
             lag_ms = profile.lag_ms + self._chance.randrange(profile.wander_ms + 1)
-            self._exchange.set_read_lag_ms(lag_ms, profile.jitter_ms)
+            self._venue.set_read_lag_ms(lag_ms, profile.jitter_ms)
             self._scheduler.wait(self._chance.randrange(500, 6_000))
-        self._exchange.set_read_lag_ms(0)
+        self._venue.set_read_lag_ms(0)
 
     def _something_happens(self) -> None:
         what, duration_ms = self._profile.happening, self._chance.randrange(20_000, 60_000)
-        market = self._chance.choice(list(MARKETS))
+        market = self._chance.choice(self._venue.markets)
         self._trace.add(self._scheduler.now_ms, "happening", what, market)
         match what:
             case Happening.HALT:
@@ -76,35 +77,24 @@ class Happenings:
             case Happening.SETTLEMENT:
                 self._settle(market)
             case Happening.CLOSE:
-                self._scheduler.wait(max(CLOSES_AT_MS - self._scheduler.now_ms, 0) + duration_ms)
+                self._scheduler.wait(max(START_MS + CLOSES_AFTER_MS - self._scheduler.now_ms, 0) + duration_ms)
                 self._settle(CLOSING)
             case Happening.MARKET_DISABLED:
-                MarketConfigs(self._store, ACCOUNT.account_id).set_enabled(market, False)
+                MarketConfigs(self._store, self._venue.account.account_id).set_enabled(market, False)
             case _:
-                self._pause(what, market, duration_ms)
+                self._venue.begin(what, market)
+                self._scheduler.wait(duration_ms)
+                self._venue.end(what, market)
         self._trace.add(self._scheduler.now_ms, "happening", what, "over")
 
     def _settle(self, market: str) -> None:
-        self._exchange.settle(market, self._chance.choice(("yes", "no")))
+        self._venue.settle(market, wins=self._chance.choice((True, False)))
         self.settled.add(market)
-
-    def _pause(self, what: Happening, market: str, duration_ms: int) -> None:
-        if what is Happening.MARKET_PAUSE:
-            self._exchange.pause_market(market)
-        elif what is Happening.SHARD_PAUSE:
-            self._exchange.pause_trading(MARKETS[market])
-        else:
-            self._exchange.pause_exchange()
-        self._scheduler.wait(duration_ms)
-        if what is Happening.MARKET_PAUSE:
-            self._exchange.activate_market(market)
-        else:
-            self._exchange.resume()
 
     def _halt(self, duration_ms: int) -> None:
         """The owner halts: at once in both places as the command line does, or in the parameters alone."""
         in_both = self._chance.random() < 0.5
-        halting = Halting(self._store, ACCOUNT.account_id)
+        halting = Halting(self._store, self._venue.account.account_id)
         self._parameters.write(f"{EVERYBODY}/halt", "true")
         if in_both:
             halting.mirror(True)

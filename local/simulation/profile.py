@@ -19,6 +19,18 @@ class Happening(StrEnum):
     EXCHANGE_PAUSE = "exchange_pause"
     MARKET_PAUSE = "market_pause"
     MARKET_DISABLED = "market_disabled"
+    ENGINE_RESTART = "engine_restart"
+    CANCEL_ONLY = "cancel_only"
+    BALANCE_LAG = "balance_lag"
+    FAILED_TRADES = "failed_trades"
+    IGNORED_CANCELS = "ignored_cancels"
+
+
+class VenueName(StrEnum):
+    """Whose exchange a run is on."""
+
+    KALSHI = "kalshi"
+    POLYMARKET = "polymarket"
 
 
 class Profile(Struct, frozen=True):
@@ -27,6 +39,7 @@ class Profile(Struct, frozen=True):
     stand still just before a request departs; `skew_ms`: how far the writers' clocks may be off, either way.
     """
 
+    venue: VenueName
     seed: int
     rates: Rates
     kinds: tuple[Network, ...]
@@ -55,12 +68,35 @@ class Profile(Struct, frozen=True):
 # copy that is older than the as-of time's by the wandering: in all less than the adapter's slack.
 _LAGS = ((0, 0, 0), (300, 300, 500), (0, 2_000, 2_500), (1_000, 900, 3_500), (5_000, 2_000, 2_500), (9_000, 0, 4_500))
 _ENDS = (Happening.SETTLEMENT, Happening.CLOSE)
+# Kalshi's own, in the order in which seeds draw them.
+_AT_KALSHI = (
+    Happening.HALT,
+    Happening.SETTLEMENT,
+    Happening.CLOSE,
+    Happening.SHARD_PAUSE,
+    Happening.EXCHANGE_PAUSE,
+    Happening.MARKET_PAUSE,
+    Happening.MARKET_DISABLED,
+)
+_AT_POLYMARKET = (
+    Happening.HALT,
+    Happening.SETTLEMENT,
+    Happening.MARKET_DISABLED,
+    Happening.ENGINE_RESTART,
+    Happening.CANCEL_ONLY,
+    Happening.BALANCE_LAG,
+    Happening.FAILED_TRADES,
+    Happening.IGNORED_CANCELS,
+)
+# No as-of time tells the lag there: all of it stays below the 8 s that the adapter states.
+_LAGS_AT_POLYMARKET = ((0, 0, 0), (300, 300, 500), (0, 2_000, 2_500), (1_000, 900, 3_500), (5_000, 1_500, 1_400))
 _ORDINARY = tuple(kind for kind in Network if kind is not Network.RATE_LIMITED)
 
 
-def profile_of(seed: int) -> Profile:
-    """The same for the same seed."""
-    chance = Random(f"profile {seed}")
+def profile_of(seed: int, venue: VenueName = VenueName.KALSHI) -> Profile:
+    """The same for the same seed and venue."""
+    at_kalshi = venue is VenueName.KALSHI
+    chance = Random(f"profile {seed}" if at_kalshi else f"{venue} profile {seed}")
     calm = chance.random() < 0.1
     rates = Rates(
         network=chance.choice((0, 500, 1_500, 4_000)),
@@ -68,9 +104,10 @@ def profile_of(seed: int) -> Profile:
         crash=chance.choice((0, 20, 60)),
         pause=chance.choice((0, 10, 30)),
     )
-    lag_ms, jitter_ms, wander_ms = chance.choice(_LAGS)
-    happening = chance.choice((Happening.NOTHING, Happening.NOTHING, *list(Happening)[1:]))
+    lag_ms, jitter_ms, wander_ms = chance.choice(_LAGS if at_kalshi else _LAGS_AT_POLYMARKET)
+    happening = chance.choice((Happening.NOTHING, Happening.NOTHING, *(_AT_KALSHI if at_kalshi else _AT_POLYMARKET)))
     return Profile(
+        venue=venue,
         seed=seed,
         rates=Rates() if calm else rates,
         kinds=chance.choice((tuple(Network), _ORDINARY, (Network.LATE, Network.TIMEOUT_AFTER, Network.RESET_AFTER))),
@@ -82,7 +119,7 @@ def profile_of(seed: int) -> Profile:
         flattens=chance.random() < 0.3,
         batched=chance.random() < 0.75,
         levels=chance.choice((1, 1, 2)),
-        tier=chance.choice(("basic", "advanced")),
+        tier=chance.choice(("basic", "advanced") if at_kalshi else ("standard", "gold")),
         interval_seconds=chance.choice((3, 5, 10)),
         happening=happening,
         knows_schedule=chance.random() < 0.7,

@@ -1,25 +1,19 @@
 """What a run starts from: an exchange with four markets, a funded user, configs, switches, and who ticks when."""
 
-from decimal import Decimal
-from functools import cache
 from random import Random
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from holdfast.clock import Clock
 from holdfast.core.risk import InventoryStop
-from holdfast.state.accounts import Account
+from holdfast.core.scale import Scale
 from holdfast.state.markets import DEFAULT_STRATEGY, MarketConfig, MarketConfigs
 from holdfast.state.parameters import Parameters
 from holdfast.state.port import Store
-from holdfast.venues.kalshi import Environment, KalshiSettings
-from holdfast.venues.kalshi.wire import SCALE
 from local.simulation.hazards import LONGEST_PAUSE_MS
-from local.simulation.profile import Happening, Profile
+from local.simulation.kalshi_venue import KalshiSide
+from local.simulation.polymarket_venue import PolymarketSide
+from local.simulation.profile import Profile, VenueName
 from local.simulation.scheduler import Scheduler
-from local.venues.kalshi import KalshiExchange
-from local.venues.kalshi.markets import MarketSpec
+from local.simulation.venue import SimulatedVenue
 
 START_MS = 1_800_000_000_000
 # Paused writers wake, leases run out, and unknown places are presumed absent after 60 s and two clean reads.
@@ -27,26 +21,11 @@ HEAL_MS = LONGEST_PAUSE_MS + 90_000
 STILL_MS = 40_000
 _HEALING_INTERVAL_MS = 10_000
 
-# Tickers and their shards.
-MARKETS = {"KXONE-A": 0, "KXONE-B": 0, "KXTWO-A": 2, "KXTWO-B": 2}
-CLOSING = "KXTWO-A"
-CLOSES_AT_MS = START_MS + 67_000
-USER = "owner"
-KEY_ID = "key-1"
 STAGE = "sim"
 EVERYBODY = f"/holdfast/{STAGE}/all"
 SIZE = 10
 MOST_HELD = 40
 _STOP_LOSS = {True: "0.60", False: "50000"}
-
-ACCOUNT = Account(
-    account_id="kalshi-sim",
-    venue="kalshi",
-    environment="local",
-    secret_name="kalshi-sim",  # noqa: S106 - a name; nothing reads it
-    base_url="http://localhost",
-)
-SETTINGS = KalshiSettings(ACCOUNT.account_id, Environment.PRODUCTION, ACCOUNT.base_url)
 
 
 class SharedClock:
@@ -64,39 +43,16 @@ class SharedClock:
         self._scheduler.wait(duration_ms)
 
 
-@cache
-def keys() -> tuple[str, str]:
-    """A throw-away private and public key of this process, as PEM texts."""
-    key = Ed25519PrivateKey.generate()
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    return private, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+def open_venue(profile: Profile, clock: Clock, seed: int) -> SimulatedVenue:
+    """The exchange of the profile's venue, with its markets and our user."""
+    side = KalshiSide if profile.venue is VenueName.KALSHI else PolymarketSide
+    return side(profile, clock, seed)
 
 
-def open_exchange(profile: Profile, clock: Clock, seed: int) -> KalshiExchange:
-    """The exchange with its markets and our user.
-
-    A venue that takes old signatures lets late requests through; one that does not stops frozen writers.
-    """
-    exchange = KalshiExchange(clock, seed=seed, largest_skew_ms=5_000 if profile.freezes else 20_000)
-    for market, shard in MARKETS.items():
-        closes = profile.happening is Happening.CLOSE and market == CLOSING
-        exchange.add_market(
-            MarketSpec(
-                market,
-                shard=shard,
-                fee_type="quadratic_with_maker_fees" if shard else "quadratic",
-                close_at_ms=CLOSES_AT_MS if closes else 0,
-            )
-        )
-    dollars = Decimal(9) if profile.is_poor else Decimal(5_000)
-    exchange.add_user(USER, KEY_ID, keys()[1], tier=profile.tier, balances=dict.fromkeys((0, 2), dollars))
-    return exchange
-
-
-def configure(profile: Profile, store: Store, parameters: Parameters) -> None:
+def configure(profile: Profile, venue: SimulatedVenue, store: Store, parameters: Parameters) -> None:
     """Write market configs and switches as the command line would."""
-    configs = MarketConfigs(store, ACCOUNT.account_id)
-    for market in MARKETS:
+    configs = MarketConfigs(store, venue.account.account_id)
+    for market in venue.markets:
         configs.save(
             MarketConfig(
                 market=market,
@@ -124,10 +80,10 @@ def configure(profile: Profile, store: Store, parameters: Parameters) -> None:
         parameters.write(f"{EVERYBODY}/{name}", str(value))
 
 
-def inventory_stop(profile: Profile) -> InventoryStop:
+def inventory_stop(profile: Profile, scale: Scale) -> InventoryStop:
     """What the switches say of it."""
     return InventoryStop(
-        stop_loss=SCALE.money(_STOP_LOSS[profile.flattens]), slippage_ticks=2, max_spread=SCALE.price("0.20")
+        stop_loss=scale.money(_STOP_LOSS[profile.flattens]), slippage_ticks=2, max_spread=scale.price("0.20")
     )
 
 

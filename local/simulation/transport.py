@@ -15,7 +15,7 @@ from holdfast.venues.transport import HttpAnswer, NoAnswerError
 from local.simulation.hazards import Hazards, Network
 from local.simulation.process import Process
 from local.simulation.scheduler import Scheduler
-from local.venues.kalshi import Request, Response
+from local.venues.http import Request, Response
 
 SLACK_MS = 1_500
 _LATENCY_MS = (3, 80)
@@ -47,7 +47,7 @@ class VenueWatcher(Protocol):
 
 
 class SimulatedTransport:
-    """The Kalshi transport of one process over the exchange that all processes share."""
+    """The transport of one process over the exchange that all processes share."""
 
     def __init__(
         self,
@@ -135,6 +135,10 @@ class SimulatedTransport:
     def _partly(self, body: bytes) -> bytes:
         """An answer to a batch without some of its items; any other answer as it is."""
         told = msgspec.json.decode(body)
-        if not isinstance(told, dict) or set(told) != {"orders"}:
+        if isinstance(told, list):
+            return msgspec.json.encode(self._hazards.some_of(told))
+        names = ("orders",), ("canceled", "not_canceled")
+        if not isinstance(told, dict) or tuple(told) not in names:
             return body
-        return msgspec.json.encode({"orders": self._hazards.some_of(told["orders"])})
+        listed = next(iter(told))
+        return msgspec.json.encode({**told, listed: self._hazards.some_of(told[listed])})

@@ -7,11 +7,14 @@ import msgspec
 from msgspec import Struct
 
 from holdfast.core.journal import EntryState, JournalEntry, Operation
+from holdfast.core.market import Side
 from holdfast.core.orders import Placement, Purpose, purpose_of
 from holdfast.core.outcomes import Canceled, Changed, Placed
+from holdfast.core.positions import LedgerKind
 from holdfast.state.port import Check, Delete, Key, Put, Table, Write
 from local.simulation.trace import Trace
-from local.venues.kalshi import KalshiExchange, Request, Response
+from local.simulation.venue import BookOrder, SimulatedVenue
+from local.venues.http import Request, Response
 
 _entries = msgspec.json.Decoder(JournalEntry)
 _placements = msgspec.json.Decoder(list[Placement])
@@ -37,19 +40,19 @@ class Watch:
 
     def __init__(
         self,
-        exchange: KalshiExchange,
-        user: str,
-        account: str,
+        venue: SimulatedVenue,
         now_ms: Callable[[], int],
         bounds: Bounds,
         trace: Trace,
     ) -> None:
-        self._exchange, self._user, self._account = exchange, user, account
+        self._venue, self._account = venue, venue.account.account_id
         self._now_ms, self._bounds, self._trace = now_ms, bounds, trace
         self.violations: list[Violation] = []
         self.foreign_orders: set[str] = set()
         self.entries: dict[str, JournalEntry] = {}
         self.leg_of: dict[str, str] = {}
+        self._client_id_of: dict[str, str] = {}
+        self._exits: dict[str, tuple[str, Side]] = {}
         self.fence = 0
         self._owner = ""
         self._over: dict[str, str] = {}
@@ -65,6 +68,14 @@ class Watch:
         """Note that an invariant did not hold."""
         self.violations.append(Violation(invariant, seen, self._now_ms()))
         self._trace.add(self._now_ms(), "BROKEN", invariant, seen)
+
+    def client_id(self, order: BookOrder) -> str:
+        """The client order id of an order: the venue's, or the journal's where the venue keeps none."""
+        return order.client_order_id or self._client_id_of.get(order.order_id, "")
+
+    def purpose(self, order: BookOrder) -> Purpose | None:
+        """Why an order of ours exists; None for one that is not ours."""
+        return purpose_of(self.client_id(order), self._account)
 
     # The store.
 
@@ -139,6 +150,10 @@ class Watch:
         if not again:
             legs = [placement.target.leg for placement in _placements.decode(entry.body)]
             for item, leg in zip(entry.items, legs, strict=True):
+                if item.order_id:
+                    self._client_id_of[item.order_id] = item.client_order_id
+                if entry.purpose is Purpose.EXIT:
+                    self._exits[item.order_id or item.client_order_id] = item.market, item.side
                 self._placing(entry, item.market, leg, item.client_order_id)
 
     def _placing(self, entry: JournalEntry, market: str, leg: str, client_id: str) -> None:
@@ -165,6 +180,8 @@ class Watch:
         if key in self._lines:
             self.report("fill-once", f"ledger line {key} was written twice")
         self._lines.add(key)
+        if put.item["kind"] == LedgerKind.REVERSAL:
+            return
         self._filled[order_id] += put.item["size"]
         if writer == self._owner and self._filled[order_id] >= self._sizes.get(order_id, 1 << 62):
             self._over.setdefault(order_id, f"filled, says ledger line {key}")
@@ -181,31 +198,30 @@ class Watch:
                 self.report("foreign-orders-are-not-ours", f"{writer} sent {request.method} {request.path}")
         if request.method == "POST" and response.status < 300:
             self._check_resting(writer)
-            self._check_exit(request)
+            self._check_exit(request, response)
 
-    def _check_exit(self, request: Request) -> None:
+    def _check_exit(self, request: Request, response: Response) -> None:
         """An exit must not meet a quote of ours on its side: both could fill, and the position would turn over."""
-        for order in self._exchange.books(self._user).orders:
-            if (
-                order.client_order_id.encode() in request.body
-                and purpose_of(order.client_order_id, self._account) is Purpose.EXIT
-            ):
-                for other in self._exchange.books(self._user).open_orders:
-                    ours = purpose_of(other.client_order_id, self._account) is not None
-                    if ours and (other.ticker, other.side) == (order.ticker, order.side):
-                        self.report("never-oversell", f"{other.order_id} rests beside the exit of {order.ticker}")
+        told = request.body + response.body
+        exits = {place for identity, place in self._exits.items() if identity.encode() in told}
+        if not exits:
+            return
+        for other in self._venue.open_orders():
+            if self.purpose(other) is not None and (other.market, other.side) in exits:
+                self.report("never-oversell", f"{other.order_id} rests beside the exit of {other.market}")
 
     def _check_resting(self, writer: str) -> None:
         """With the fence and the journal a side never shows more than its targets, whatever is in doubt."""
         sizes: Counter[tuple[str, str]] = Counter()
         orders: Counter[tuple[str, str]] = Counter()
-        for order in self._exchange.books(self._user).open_orders:
-            if purpose_of(order.client_order_id, self._account) is None:
+        for order in self._venue.open_orders():
+            client_id = self.client_id(order)
+            if order.order_id in self.foreign_orders or (client_id and self.purpose(order) is None):
                 continue
-            if order.client_order_id not in self.leg_of:
-                self.report("same-identity", f"{order.client_order_id} of {writer} rests without a journal entry")
-            sizes[order.ticker, order.side] += order.remaining
-            orders[order.ticker, order.side] += 1
+            if client_id not in self.leg_of:
+                self.report("same-identity", f"{client_id or order.order_id} of {writer} rests without a journal entry")
+            sizes[order.market, order.side] += order.remaining
+            orders[order.market, order.side] += 1
         for side, size in sizes.items():
             if size > self._bounds.size or orders[side] > self._bounds.orders:
                 self.report("no two orders for one target", f"{orders[side]} orders, {size} in all, rest at {side}")

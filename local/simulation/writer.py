@@ -12,17 +12,16 @@ from holdfast.state.parameters import Parameters
 from holdfast.state.port import Store
 from holdfast.state.switches import SwitchBoard
 from holdfast.telemetry.port import Level, Unit
-from holdfast.venues.kalshi import KalshiVenue, Signer
 from local.simulation.hazards import Hazards
 from local.simulation.process import Crashed, Process, ProcessClock
 from local.simulation.profile import Profile
 from local.simulation.scheduler import Scheduler
-from local.simulation.setting import ACCOUNT, SETTINGS, STAGE
+from local.simulation.setting import STAGE
 from local.simulation.store import SimulatedStore
 from local.simulation.trace import Trace
 from local.simulation.transport import SimulatedTransport
+from local.simulation.venue import SimulatedVenue
 from local.simulation.watch import Watch
-from local.venues.kalshi import KalshiExchange
 
 _RECYCLED = 0.05
 
@@ -73,31 +72,30 @@ class Surroundings:
     def __init__(
         self,
         profile: Profile,
-        exchange: KalshiExchange,
+        venue: SimulatedVenue,
         store: Store,
         parameters: Parameters,
-        signer: Signer,
         scheduler: Scheduler,
         hazards: Hazards,
         chance: Random,
         watch: Watch,
         trace: Trace,
     ) -> None:
-        self.profile, self.exchange, self.store, self.parameters = profile, exchange, store, parameters
-        self.signer, self.scheduler, self.hazards, self.chance = signer, scheduler, hazards, chance
+        self.profile, self.venue, self.store, self.parameters = profile, venue, store, parameters
+        self.scheduler, self.hazards, self.chance = scheduler, hazards, chance
         self.watch, self.trace = watch, trace
 
     def ports(self, process: Process) -> Ports:
         """The ports of a process that has just started."""
         clock, telemetry = ProcessClock(process), TraceTelemetry(process)
         store = SimulatedStore(self.store, process, self.hazards, self.watch)
-        account = ACCOUNT.account_id
+        account = self.venue.account.account_id
         throttle = Throttle(store, account, clock, telemetry, lambda: self.chance.randrange(1000))
         transport = SimulatedTransport(
-            self.exchange.handle, process, self.scheduler, self.hazards, self.watch, freezes=self.profile.freezes
+            self.venue.handle, process, self.scheduler, self.hazards, self.watch, freezes=self.profile.freezes
         )
         return Ports(
-            venue=KalshiVenue(SETTINGS, self.signer, transport, clock, throttle),
+            venue=self.venue.connect(transport, clock, throttle),
             store=store,
             switches=SwitchBoard(
                 SimulatedParameters(self.parameters, process, self.hazards), STAGE, account, clock, store
@@ -140,7 +138,7 @@ class Writer:
 
     def _tick(self, process: Process, ports: Ports, scheduled_at_ms: int) -> None:
         try:
-            report = execute(ACCOUNT, ports, ProcessClock(process), scheduled_at_ms=scheduled_at_ms)
+            report = execute(self._around.venue.account, ports, ProcessClock(process), scheduled_at_ms=scheduled_at_ms)
         except HoldfastError as error:
             self._around.watch.report("a tick raises nothing that the next one can repair", repr(error))
             return

@@ -10,11 +10,14 @@ import pytest
 
 from local.simulation.__main__ import failure
 from local.simulation.hazards import Network
+from local.simulation.profile import VenueName
 from local.simulation.world import simulate
 from tests.simulation.mutants import MUTANTS, Plant
 
 SEEDS = 200
 CHUNK = 20
+POLYMARKET_SEEDS = 40
+POLYMARKET_CHUNK = 8
 # A planted bug has to be found by one of so many seeds. The rarest is found by one in twelve.
 SEEDS_FOR_A_BUG = 100
 
@@ -23,6 +26,14 @@ SEEDS_FOR_A_BUG = 100
 def test_every_invariant_holds(first: int) -> None:
     broken = [failure(result) for result in map(simulate, range(first, first + CHUNK)) if result.violations]
     assert not broken, "\n".join(broken)
+
+
+@pytest.mark.parametrize("first", range(0, POLYMARKET_SEEDS, POLYMARKET_CHUNK))
+def test_every_invariant_holds_on_polymarket(first: int) -> None:
+    results = [simulate(seed, VenueName.POLYMARKET) for seed in range(first, first + POLYMARKET_CHUNK)]
+    broken = [failure(result) for result in results if result.violations]
+    assert not broken, "\n".join(broken)
+    assert all(result.orders for result in results)
 
 
 @pytest.mark.parametrize("plant", MUTANTS, ids=lambda plant: plant.__name__)
@@ -60,6 +71,37 @@ def test_the_weather_is_bad_enough() -> None:
     assert not [word for word in _TELLING if not seen[word]]
 
 
+def test_the_weather_on_polymarket_is_bad_enough() -> None:
+    """So does what only this venue does: restarts, late balances, failed trades, cancels without effect."""
+    seen: Counter[str] = Counter()
+    for seed in range(POLYMARKET_SEEDS):
+        for line in simulate(seed, VenueName.POLYMARKET).trace.lines():
+            seen.update(word for word in _TELLING_ON_POLYMARKET if word in line)
+    assert not [word for word in _TELLING_ON_POLYMARKET if not seen[word]]
+
+
+_TELLING_ON_POLYMARKET = (
+    *(f"NETWORK {kind}" for kind in Network if kind is not Network.SLOW),
+    *(f"happening  {kind}" for kind in ("halt", "settlement", "engine_restart", "cancel_only", "balance_lag")),
+    *(f"happening  {kind}" for kind in ("failed_trades", "ignored_cancels")),
+    "CRASH",
+    "arrived late",
+    "HTTP 401",
+    "HTTP 425",
+    "OUTCOME_UNKNOWN",
+    "outcomes=['Placed'",
+    "outcomes=['Canceled'",
+    "outcomes=['Refused'",
+    "JOURNAL_TAKEN_OVER",
+    "LeaseLostError",
+    "NOT_SELLABLE",
+    "RISK_FLATTEN",
+    "FOREIGN_FILL",
+    "kind=reversal",
+    "reason=not_found",
+    "reason=duplicate",
+    "reason=cancel_unfinished",
+)
 _TELLING = (
     *(f"NETWORK {kind}" for kind in Network if kind is not Network.SLOW),
     "CRASH",
