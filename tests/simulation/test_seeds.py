@@ -12,7 +12,7 @@ from local.simulation.__main__ import failure
 from local.simulation.hazards import Network
 from local.simulation.profile import VenueName
 from local.simulation.world import simulate
-from tests.simulation.mutants import MUTANTS, Plant
+from tests.simulation.mutants import FOUND_ON_POLYMARKET, MUTANTS, Plant
 
 SEEDS = 200
 CHUNK = 20
@@ -40,6 +40,12 @@ def test_every_invariant_holds_on_polymarket(first: int) -> None:
 def test_a_planted_bug_is_found(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)
     assert any(simulate(seed).violations for seed in range(SEEDS_FOR_A_BUG))
+
+
+@pytest.mark.parametrize("plant", FOUND_ON_POLYMARKET, ids=lambda plant: plant.__name__)
+def test_a_planted_bug_is_found_on_polymarket(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    assert any(simulate(seed, VenueName.POLYMARKET).violations for seed in range(POLYMARKET_SEEDS))
 
 
 def test_a_seed_replays_exactly_in_any_process() -> None:
