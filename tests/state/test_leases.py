@@ -121,3 +121,15 @@ def test_retired_entries_leave_a_mark_that_only_grows(store: MemoryStore) -> Non
     assert journal.live() == []
     assert journal.retired_through_ms() == 9_000
     assert journal.known_orders(["o1"])["o1"].purpose is Purpose.QUOTE, "fills are attributed long after"
+
+
+def test_entries_come_in_the_order_of_their_fences_whatever_the_writers_clocks_said(store: MemoryStore) -> None:
+    """A cancel by a writer whose clock is behind came before the place that it cancels, and revived the order."""
+    first = take(store, "one", 0)
+    assert first is not None
+    journal = Journal(store, "a")
+    journal.open(entry("000000000001-0001", first, sent_at_ms=9_000), first)
+    second = take(store, "two", LIFETIME)
+    assert second is not None
+    journal.open(entry("000000000002-0001", second, sent_at_ms=4_000), second)
+    assert [live.fence for live in journal.live()] == [1, 2]

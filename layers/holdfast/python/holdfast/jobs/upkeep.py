@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from holdfast.clock import Clock
-from holdfast.core.errors import VenueError, VenueRateLimitedError, VenueUnavailableError
+from holdfast.core.errors import BudgetExhaustedError, VenueError, VenueRateLimitedError, VenueUnavailableError
 from holdfast.jobs.bookkeeping import Bookkeeper
 from holdfast.jobs.ports import Ports
 from holdfast.state.ledger import StoredPosition
@@ -110,12 +110,12 @@ class Upkeep:
         cache.reported_differences = {market: by for market, by in said.items() if different.get(market) == by}
 
     def _read(self, what: str, read: Callable[[], Answer]) -> Answer | None:
-        """The venue's answer; None where it failed. A 429 ends the tick."""
+        """The venue's answer; None where it failed or no tokens were left for it. A 429 ends the tick."""
         try:
             return read()
         except VenueRateLimitedError:
             raise
-        except VenueError as error:
+        except (VenueError, BudgetExhaustedError) as error:
             self._event("UPKEEP_FAILED", Level.WARNING, what=what, error=str(error))
             return None
 

@@ -49,9 +49,8 @@ class Journal:
         self._watermark = Key(Table.CONTROL, f"WATERMARK#{account}", "orders")
 
     def live(self) -> list[JournalEntry]:
-        """Every entry that is not retired, oldest first."""
-        entries = [_decoder.decode(item["entry"]) for item in self._store.query(Table.CONTROL, self._pk)]
-        return sorted(entries, key=lambda entry: (entry.sent_at_ms, entry.entry_id))
+        """Every entry that is not retired, oldest first: by fence and number, because writers' clocks disagree."""
+        return [_decoder.decode(item["entry"]) for item in self._store.query(Table.CONTROL, self._pk)]
 
     def open(self, entry: JournalEntry, lease: Lease) -> None:
         """Record a write before it is sent, if the lease is still ours. Raises LeaseLostError otherwise."""
