@@ -19,7 +19,8 @@ from holdfast.state.dynamodb import DynamoStore
 from holdfast.state.markets import DEFAULT_STRATEGY, MarketConfig, MarketConfigs
 from holdfast.state.tables import TableNames
 from local.aws.stand_in import LocalAws
-from tests.jobs.world import ACCOUNT, PARAMETERS, World, world
+from tests.jobs.account_world import PARAMETERS
+from tests.jobs.world import ACCOUNT, World, world
 from tests.local.kalshi_member import ed25519_key, private_pem, public_pem
 
 CONTEXT = SimpleNamespace(log_stream_name="stream-1", aws_request_id="r")

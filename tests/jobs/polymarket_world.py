@@ -4,42 +4,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
-from holdfast.assembly import assemble
 from holdfast.clock import VirtualClock
-from holdfast.jobs.execute import execute
-from holdfast.jobs.ports import Ports
-from holdfast.jobs.tick import TickReport
-from holdfast.state.accounts import Account, MemorySecrets
-from holdfast.state.journal import Journal
-from holdfast.state.ledger import Ledger
-from holdfast.state.markets import DEFAULT_STRATEGY, MarketConfig, MarketConfigs
-from holdfast.state.memory import MemoryStore
-from holdfast.state.parameters import MemoryParameters
-from holdfast.telemetry.memory import MemoryTelemetry
+from holdfast.state.accounts import Account
 from local.venues.polymarket import SCALE, Books, MarketSpec, PolymarketExchange, PolymarketServer
+from tests.jobs.account_world import AccountWorld
 from tests.local.polymarket_trader import START_MS, address_of, key_of
 
 ACCOUNT = "p"
-STAGE = "test"
-INTERVAL_MS = 60_000
 CENT = SCALE.price("0.01")
-PARAMETERS = {
-    "half_spread": "0.02",
-    "size": "10",
-    "max_position": "50",
-    "quiet_before_close_seconds": 60,
-    "skew": "0.01",
-}
 
 
-class PolymarketWorld:
+class PolymarketWorld(AccountWorld):
     """Markets m-1 … m-n with books around 50 cents, one account that quotes the first token of each."""
 
     def __init__(self, server: PolymarketServer, exchange: PolymarketExchange, clock: VirtualClock, count: int) -> None:
-        self.server, self.exchange, self.clock = server, exchange, clock
-        self.store = MemoryStore(clock)
-        self.parameters = MemoryParameters()
-        self.telemetry = MemoryTelemetry()
+        self.server, self.exchange = server, exchange
         self.names = [f"m-{number}" for number in range(1, count + 1)]
         self.tokens = [exchange.market(name).tokens[0] for name in self.names]
         keys = exchange.add_api_key("us")
@@ -49,8 +28,7 @@ class PolymarketWorld:
             "api_secret": keys.secret,
             "api_passphrase": keys.passphrase,
         }
-        self.secrets = MemorySecrets({"keys": secret})
-        self.account = Account(
+        account = Account(
             account_id=ACCOUNT,
             venue="polymarket",
             environment="local",
@@ -58,36 +36,7 @@ class PolymarketWorld:
             base_url=server.origin,
             options={"tier": "standard"},
         )
-        self.configs = MarketConfigs(self.store, ACCOUNT)
-        for token in self.tokens:
-            self.configs.save(
-                MarketConfig(market=token, strategy=DEFAULT_STRATEGY, parameters=PARAMETERS)  # type: ignore[arg-type]
-            )
-        self.ports = self.writer("w1")
-
-    def writer(self, name: str) -> Ports:
-        """A new process for the account."""
-        return assemble(
-            self.account,
-            stage=STAGE,
-            store=self.store,
-            parameters=self.parameters,
-            secrets=self.secrets,
-            clock=self.clock,
-            telemetry=self.telemetry,
-            writer=name,
-            jitter=lambda: 0,
-        )
-
-    def switch(self, **values: str) -> None:
-        """Flip switches; seen by the next tick that reads them."""
-        for name, text in values.items():
-            self.parameters.write(f"/holdfast/{STAGE}/{ACCOUNT}/{name}", text)
-
-    def tick(self, after_ms: int = INTERVAL_MS) -> TickReport:
-        """One interval later, one tick."""
-        self.clock.sleep_ms(after_ms)
-        return execute(self.account, self.ports, self.clock)
+        super().__init__(clock, account, secret, self.tokens)
 
     def book(self, name: str, bid: int, ask: int, size: int = 500) -> None:
         """Three levels a side, a cent apart; prices in cents, sizes in shares."""
@@ -106,16 +55,6 @@ class PolymarketWorld:
         orders = [order for order in self.books.open_orders if token is None or order.token_id == token]
         shares = SCALE.size(1)
         return sorted((str(order.side.value), order.price // CENT, order.remaining // shares) for order in orders)
-
-    @property
-    def ledger(self) -> Ledger:
-        """The account's ledger."""
-        return Ledger(self.store, ACCOUNT)
-
-    @property
-    def journal(self) -> Journal:
-        """The account's journal."""
-        return Journal(self.store, ACCOUNT)
 
     def assert_ledger_is_the_exchanges(self) -> None:
         """Shares of every token, and cash, equal to the unit."""

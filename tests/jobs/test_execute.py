@@ -6,7 +6,8 @@ import pytest
 
 from holdfast.state.port import Put, Table
 from local.venues.kalshi import Fault, FaultKind, MissCause
-from tests.jobs.world import ACCOUNT, INTERVAL_MS, World, foreign_member, world
+from tests.jobs.account_world import INTERVAL_MS
+from tests.jobs.world import ACCOUNT, World, foreign_member, world
 
 BATCH_PLACE = "POST /portfolio/events/orders/batched"
 BATCH_CANCEL = "DELETE /portfolio/events/orders/batched"

@@ -10,8 +10,9 @@ from holdfast.jobs.execute import execute
 from holdfast.jobs.writes import LEASE_MS
 from local.venues.kalshi import Fault, FaultKind
 from local.venues.kalshi.records import Order
+from tests.jobs.account_world import INTERVAL_MS
 from tests.jobs.test_faults import DyingStore, KilledError
-from tests.jobs.world import INTERVAL_MS, World, world
+from tests.jobs.world import World, world
 
 PLACE = "POST /portfolio/events/orders"
 

@@ -8,7 +8,8 @@ from holdfast.jobs.execute import execute
 from holdfast.jobs.writes import LEASE_MS
 from holdfast.state.port import Put, Store, Table
 from local.venues.kalshi import Fault, FaultKind, MissCause
-from tests.jobs.world import INTERVAL_MS, START_MS, World, foreign_member, world
+from tests.jobs.account_world import INTERVAL_MS
+from tests.jobs.world import START_MS, World, foreign_member, world
 
 BATCH_PLACE = "POST /portfolio/events/orders/batched"
 BATCH_CANCEL = "DELETE /portfolio/events/orders/batched"

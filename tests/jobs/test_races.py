@@ -15,7 +15,8 @@ from holdfast.state.leases import Lease, acquire
 from holdfast.state.ledger import Ledger, StoredPosition
 from holdfast.state.memory import MemoryStore
 from holdfast.state.port import Key, Put, Store, Table, Write
-from tests.jobs.world import STAGE, World, world
+from tests.jobs.account_world import STAGE
+from tests.jobs.world import World, world
 
 ACCOUNT = "kalshi-main"
 

@@ -4,82 +4,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
-from holdfast.assembly import assemble
 from holdfast.clock import VirtualClock
 from holdfast.core.orders import OpenOrder
 from holdfast.core.positions import LedgerKind
-from holdfast.jobs.execute import execute
-from holdfast.jobs.ports import Ports
-from holdfast.jobs.tick import TickReport
-from holdfast.state.accounts import Account, MemorySecrets
-from holdfast.state.journal import Journal
-from holdfast.state.ledger import Ledger
-from holdfast.state.markets import DEFAULT_STRATEGY, MarketConfig, MarketConfigs
-from holdfast.state.memory import MemoryStore
-from holdfast.state.parameters import MemoryParameters
-from holdfast.telemetry.memory import MemoryTelemetry
+from holdfast.state.accounts import Account
 from local.venues.kalshi import Books, KalshiExchange, KalshiServer, MarketSpec, MissCause
+from tests.jobs.account_world import AccountWorld
 from tests.local.kalshi_member import START_MS, Member, ed25519_key, private_pem, public_pem
 
 ACCOUNT = "a"
-STAGE = "test"
-INTERVAL_MS = 60_000
-PARAMETERS = {
-    "half_spread": "0.02",
-    "size": "10",
-    "max_position": "50",
-    "quiet_before_close_seconds": 60,
-    "skew": "0.01",
-}
 
 
-class World:
+class World(AccountWorld):
     """Markets M-1 … M-n on shards 0 and 2, books around 50 cents, one quoting account."""
 
     def __init__(self, server: KalshiServer, exchange: KalshiExchange, clock: VirtualClock, markets: int) -> None:
-        self.server, self.exchange, self.clock = server, exchange, clock
-        self.store = MemoryStore(clock)
-        self.parameters = MemoryParameters()
-        self.telemetry = MemoryTelemetry()
+        self.server, self.exchange = server, exchange
         self.markets = [f"M-{number}" for number in range(1, markets + 1)]
-        self.secrets = MemorySecrets({"keys": {"key_id": "key-of-us", "private_key": private_pem(ed25519_key("us"))}})
-        self.account = Account(
+        account = Account(
             account_id=ACCOUNT,
             venue="kalshi",
             environment="local",
             secret_name="keys",
             base_url=server.origin,
         )
-        self.configs = MarketConfigs(self.store, ACCOUNT)
-        for market in self.markets:
-            self.configs.save(
-                MarketConfig(market=market, strategy=DEFAULT_STRATEGY, parameters=PARAMETERS)  # type: ignore[arg-type]
-            )
-        self.ports = self.writer("w1")
-
-    def writer(self, name: str) -> Ports:
-        """A new process for the account."""
-        return assemble(
-            self.account,
-            stage=STAGE,
-            store=self.store,
-            parameters=self.parameters,
-            secrets=self.secrets,
-            clock=self.clock,
-            telemetry=self.telemetry,
-            writer=name,
-            jitter=lambda: 0,
-        )
-
-    def switch(self, **values: str) -> None:
-        """Flip switches; seen by the next tick."""
-        for name, text in values.items():
-            self.parameters.write(f"/holdfast/{STAGE}/{ACCOUNT}/{name}", text)
-
-    def tick(self, ports: Ports | None = None, after_ms: int = INTERVAL_MS) -> TickReport:
-        """One interval later, one tick."""
-        self.clock.sleep_ms(after_ms)
-        return execute(self.account, ports or self.ports, self.clock)
+        secret = {"key_id": "key-of-us", "private_key": private_pem(ed25519_key("us"))}
+        super().__init__(clock, account, secret, self.markets)
 
     def book(self, market: str, bid: int, ask: int, size: int = 500) -> None:
         """Three levels a side, a cent apart; prices in cents, sizes in contracts."""
@@ -96,20 +46,6 @@ class World:
         """(side, price, remaining) of every order of ours at the exchange, in order."""
         orders = [order for order in self.books.open_orders if market is None or order.ticker == market]
         return sorted((order.side.value, order.price, order.remaining) for order in orders)
-
-    def events(self, name: str) -> list[dict[str, object]]:
-        """The fields of every event of that name."""
-        return [event.fields for event in self.telemetry.named(name)]
-
-    @property
-    def ledger(self) -> Ledger:
-        """The account's ledger."""
-        return Ledger(self.store, ACCOUNT)
-
-    @property
-    def journal(self) -> Journal:
-        """The account's journal."""
-        return Journal(self.store, ACCOUNT)
 
     def misses(self, *causes: MissCause) -> int:
         """Writes answered "not found", for these causes (all of them where none is named)."""
