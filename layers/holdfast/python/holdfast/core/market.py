@@ -1,4 +1,4 @@
-"""Instruments and the rules of their markets: price bands, minimum sizes, status, close time."""
+"""The sides of a market and its rules: price bands, minimum sizes, status, close time."""
 
 from enum import StrEnum
 
@@ -30,14 +30,6 @@ class MarketStatus(StrEnum):
     PAUSED = "paused"
     CLOSED = "closed"
     SETTLED = "settled"
-
-
-class Instrument(Struct, frozen=True):
-    """What can be held long: one outcome of one market of one venue. `market` names its book at the venue."""
-
-    venue: str
-    market: str
-    outcome: str
 
 
 class PriceBand(Struct, frozen=True):

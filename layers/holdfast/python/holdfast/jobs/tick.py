@@ -19,7 +19,7 @@ from holdfast.core.pauses import MarketPause, after_refusal, counts_towards_paus
 from holdfast.core.plan import Plan, PlanPolicy, plan
 from holdfast.core.positions import Position
 from holdfast.core.resolution import to_resend
-from holdfast.core.risk import DayMark, InventoryStop, share_failed
+from holdfast.core.risk import DayMark, InventoryStop, RiskLimits, share_failed
 from holdfast.jobs.deciding import Decider, Decisions
 from holdfast.jobs.execution import Execution
 from holdfast.jobs.executor import Executor
@@ -105,8 +105,9 @@ class Tick:
         upkeep.compare(view.positions, quiet=not view.booked and not view.unresolved)
         positions = {market: stored.position for market, stored in view.positions.items()}
         books = self._read_books(positions)
-        decided, halted = self._decide(reading, view, positions, books, one)
-        targets = () if halted else self._admitted(decided, positions, reading, one)
+        limits = risk_limits(switches, capabilities)
+        decided, halted = self._decide(reading, view, positions, books, limits, one)
+        targets = () if halted else self._admitted(decided, positions, limits, one)
         held = {market: position.size + view.unbooked.get(market, 0) for market, position in positions.items()}
         drawn = self._plan(view, held, (*decided.exits, *targets), switches.execution_interval_seconds * 1000)
         resends = [(entry, to_resend(entry, decided.exits, held)) for entry in view.in_doubt]
@@ -173,6 +174,7 @@ class Tick:
         view: AccountView,
         positions: dict[str, Position],
         books: dict[str, OrderBook],
+        limits: RiskLimits,
         one: int | None,
     ) -> tuple[Decisions, bool]:
         switches, capabilities = reading.switches, self.ports.venue.capabilities
@@ -193,7 +195,6 @@ class Tick:
         decided = decider.decide(net, positions, stop)
         tops = {market: Top(book.best_bid, book.best_ask) for market, book in net.items()}
         ours = [order for order in view.open_orders if order.purpose is not None]
-        limits = risk_limits(switches, capabilities)
         reasons = HaltCheck(self.ports, self.account, self.halts, self.mark).reasons(
             limits, positions, ours, tops, one, now_ms
         )
@@ -206,9 +207,9 @@ class Tick:
         return decided, bool(reasons)
 
     def _admitted(
-        self, decided: Decisions, positions: dict[str, Position], reading: SwitchReading, one: int | None
+        self, decided: Decisions, positions: dict[str, Position], limits: RiskLimits, one: int | None
     ) -> tuple[TargetOrder, ...]:
-        admission = admit(decided.quotes, positions, risk_limits(reading.switches, self.ports.venue.capabilities), one)
+        admission = admit(decided.quotes, positions, limits, one)
         if admission.refused:
             self._event(
                 "QUOTES_TRIMMED",

@@ -97,8 +97,9 @@ class PolymarketClient:
     def write(self, endpoint: Endpoint, body: bytes, deadline_ms: int) -> HttpAnswer:
         """The answer to a write, whatever its status. Raises NoAnswerError; `sent` False past the deadline.
 
-        The clock is read last before sending, and the wait for the answer ends at the deadline, so that whoever
-        resolves the outcome after it does not race with this request.
+        The clock is read last before sending, and no wait for the venue is longer than what is left until the
+        deadline. An answer that trickles can still end after it: whoever resolved the outcome meanwhile has moved the
+        journal's version, and that decides.
         """
         headers = self._headers(endpoint, endpoint.path, body)
         left_ms = deadline_ms - self._clock.now_ms()

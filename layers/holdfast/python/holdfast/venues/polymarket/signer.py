@@ -8,8 +8,6 @@ from coincurve import PrivateKey
 from holdfast.core.errors import InvalidInputError
 from holdfast.venues.polymarket.typed_data import checksum_address, keccak256
 
-SIGNATURE_LENGTH = 65
-
 
 class SignatureType(IntEnum):
     """How the exchange checks an order's signature; the kind of wallet that holds the money decides."""
