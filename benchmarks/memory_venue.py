@@ -17,7 +17,7 @@ from holdfast.state.memory import MemoryStore
 from holdfast.state.parameters import MemoryParameters
 from holdfast.state.switches import SwitchBoard
 from holdfast.telemetry.memory import MemoryTelemetry
-from holdfast.venues.port import Balance, OpenOrders, VenueStatus
+from holdfast.venues.port import Access, Balance, OpenOrders, VenueStatus
 
 ACCOUNT = "bench"
 
@@ -86,6 +86,9 @@ class MemoryVenue:
 
     def balance(self) -> Balance:
         return Balance(0, {})
+
+    def access(self) -> Access:
+        return Access()
 
     def prepare(self, batch: Sequence[Placement]) -> list[Placement]:
         return list(batch)

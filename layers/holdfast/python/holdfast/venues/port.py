@@ -90,6 +90,20 @@ class VenueStatus(Struct, frozen=True):
     venue_time_ms: int = 0
 
 
+class Access(Struct, frozen=True):
+    """Whether the account may trade from where this code runs, and with its key.
+
+    `blocked`: the venue takes no orders from here, None where it does not say; `place` is where it sees us, e.g.
+    "IE-L". `key_expires_at_ms`: when the leave to trade by API key lapses unless the owner renews it, 0 where the venue
+    does not say. `key_may_trade`: whether the key in use may place orders at all, None where the venue does not say.
+    """
+
+    blocked: bool | None = None
+    place: str = ""
+    key_expires_at_ms: int = 0
+    key_may_trade: bool | None = None
+
+
 class Meter(Protocol):
     """Pays for reads and counts calls.
 
@@ -161,6 +175,10 @@ class Venue(Protocol):
 
     def balance(self) -> Balance:
         """Money that can be spent."""
+        ...
+
+    def access(self) -> Access:
+        """Whether this account may trade from here and with this key. What the venue does not say is unknown."""
         ...
 
     def refresh_holding(self, market: str) -> None:

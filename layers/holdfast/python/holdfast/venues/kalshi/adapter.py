@@ -10,6 +10,7 @@ from holdfast.core.errors import VenueUnavailableError
 from holdfast.core.market import MarketRules
 from holdfast.core.orders import Amendment, Cancellation, Fill, Placement, Reduction, Settlement
 from holdfast.core.outcomes import CancelOutcome, ChangeOutcome, PlaceOutcome
+from holdfast.venues.kalshi.access import read_access
 from holdfast.venues.kalshi.account_reads import AccountReads
 from holdfast.venues.kalshi.auth import Signer
 from holdfast.venues.kalshi.client import KalshiClient
@@ -17,7 +18,7 @@ from holdfast.venues.kalshi.hosts import KalshiSettings, api_origin
 from holdfast.venues.kalshi.limits import read_capabilities
 from holdfast.venues.kalshi.market_reads import MarketReads
 from holdfast.venues.kalshi.writes import OrderWrites
-from holdfast.venues.port import Balance, Meter, OpenOrders, OrderRead, VenuePosition, VenueStatus
+from holdfast.venues.port import Access, Balance, Meter, OpenOrders, OrderRead, VenuePosition, VenueStatus
 from holdfast.venues.transport import Transport
 
 
@@ -43,6 +44,7 @@ class KalshiVenue:
         self._account = AccountReads(self._client, clock, settings)
         self._markets = MarketReads(self._client, clock)
         self._orders = OrderWrites(self._client, clock, settings.subaccount)
+        self._key_id, self._subaccount = signer.key_id, settings.subaccount
         self._capabilities: Capabilities | None = None
 
     @property
@@ -95,6 +97,10 @@ class KalshiVenue:
     def balance(self) -> Balance:
         """See the port."""
         return self._account.balance()
+
+    def access(self) -> Access:
+        """When the account's location attestation lapses, and what the key in use may do (GET /api_keys)."""
+        return read_access(self._client, self._key_id, self._subaccount)
 
     def refresh_holding(self, market: str) -> None:
         """Nothing to do: positions are the exchange's own."""

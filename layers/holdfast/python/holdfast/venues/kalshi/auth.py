@@ -34,6 +34,11 @@ class Signer:
         self._key_id = key_id
         self._sign = _load(private_key_pem)
 
+    @property
+    def key_id(self) -> str:
+        """The id of the API key."""
+        return self._key_id
+
     def headers(self, timestamp_ms: int, method: str, path: str) -> dict[str, str]:
         """The three auth headers. `path` starts at the root and has no query; host and body are not signed."""
         signature = self._sign(f"{timestamp_ms}{method}{path}".encode())

@@ -49,6 +49,7 @@ FILLS = _endpoint("GET", "/portfolio/fills")
 POSITIONS = _endpoint("GET", "/portfolio/positions")
 SETTLEMENTS = _endpoint("GET", "/portfolio/settlements")
 BALANCE = _endpoint("GET", "/portfolio/balance")
+API_KEYS = _endpoint("GET", "/api_keys")
 CREATE = _endpoint("POST", "/portfolio/events/orders")
 CREATE_BATCH = _endpoint("POST", "/portfolio/events/orders/batched")
 CANCEL = _endpoint("DELETE", "/portfolio/events/orders/{order_id}")
@@ -56,7 +57,7 @@ CANCEL_BATCH = _endpoint("DELETE", "/portfolio/events/orders/batched")
 AMEND = _endpoint("POST", "/portfolio/events/orders/{order_id}/amend")
 DECREASE = _endpoint("POST", "/portfolio/events/orders/{order_id}/decrease")
 ALL = (
-    *(LIMITS, COSTS, STATUS, AS_OF, MARKETS, BOOKS, ORDERS, ORDER, FILLS, POSITIONS, SETTLEMENTS, BALANCE),
+    *(LIMITS, COSTS, STATUS, AS_OF, MARKETS, BOOKS, ORDERS, ORDER, FILLS, POSITIONS, SETTLEMENTS, BALANCE, API_KEYS),
     *(CREATE, CREATE_BATCH, CANCEL, CANCEL_BATCH, AMEND, DECREASE),
 )
 

@@ -13,6 +13,7 @@ from holdfast.core.market import MarketRules
 from holdfast.core.orders import Amendment, Cancellation, Fill, Placement, Reduction, Settlement
 from holdfast.core.outcomes import CancelOutcome, ChangeOutcome, PlaceOutcome, Refusal, Refused
 from holdfast.venues.polymarket import client as api
+from holdfast.venues.polymarket.access import read_access
 from holdfast.venues.polymarket.account_reads import AccountReads
 from holdfast.venues.polymarket.client import PolymarketClient
 from holdfast.venues.polymarket.errors import read_failure
@@ -23,7 +24,7 @@ from holdfast.venues.polymarket.settings import PolymarketSettings, capabilities
 from holdfast.venues.polymarket.signer import Signer
 from holdfast.venues.polymarket.wire import Beat, decode
 from holdfast.venues.polymarket.writes import OrderWrites
-from holdfast.venues.port import Balance, Meter, OpenOrders, OrderRead, VenuePosition, VenueStatus
+from holdfast.venues.port import Access, Balance, Meter, OpenOrders, OrderRead, VenuePosition, VenueStatus
 from holdfast.venues.transport import Transport
 
 _FIXED = Refused(Refusal.NOT_SENT, "unsupported", "the venue changes no order in place")
@@ -125,6 +126,10 @@ class PolymarketVenue:
     def balance(self) -> Balance:
         """See the port."""
         return self._account.balance()
+
+    def access(self) -> Access:
+        """Whether the site serves the country of our address (GET polymarket.com/api/geoblock)."""
+        return read_access(self._client)
 
     def holding(self, market: str) -> int:
         """Shares of a token in the wallet as the venue's cache has them, size units."""

@@ -32,6 +32,7 @@ class Endpoint(Struct, frozen=True):
     cost: int = 0
     signed: bool = True
     data_api: bool = False
+    site: bool = False
 
     @property
     def name(self) -> str:
@@ -49,6 +50,7 @@ TRADES = Endpoint("GET", "/data/trades", LIST_COST)
 BALANCE = Endpoint("GET", "/balance-allowance", BALANCE_COST)
 REFRESH = Endpoint("GET", "/balance-allowance/update", REFRESH_COST)
 POSITIONS = Endpoint("GET", "/v2/positions", BALANCE_COST, signed=False, data_api=True)
+GEOBLOCK = Endpoint("GET", "/api/geoblock", READ_COST, signed=False, site=True)
 PLACE = Endpoint("POST", "/order")
 PLACE_BATCH = Endpoint("POST", "/orders")
 CANCEL = Endpoint("DELETE", "/order")
@@ -72,7 +74,7 @@ class PolymarketClient:
         meter: Meter,
         stopwatch_ns: Callable[[], int] = perf_counter_ns,
     ) -> None:
-        self._clob, self._data = settings.clob_origin, settings.data_origin
+        self._clob, self._data, self._site = settings.clob_origin, settings.data_origin, settings.site_origin
         self._address, self._credentials = address, credentials
         self._transport, self._clock, self._meter = transport, clock, meter
         self._stopwatch_ns = stopwatch_ns
@@ -121,7 +123,8 @@ class PolymarketClient:
     def _send(
         self, endpoint: Endpoint, path: str, query: str, body: bytes | None, headers: dict[str, str], timeout_ms: int
     ) -> HttpAnswer:
-        url = f"{self._data if endpoint.data_api else self._clob}{path}"
+        origin = self._site if endpoint.site else self._data if endpoint.data_api else self._clob
+        url = f"{origin}{path}"
         if query:
             url = f"{url}?{query}"
         status = 0
@@ -132,6 +135,6 @@ class PolymarketClient:
         finally:
             self._meter.record(endpoint.name, status, (self._stopwatch_ns() - started) // 1_000)
         stated = window_of(answer, self._clock.now_ms())
-        if stated is not None:
+        if stated is not None and not endpoint.site:
             self.window = stated
         return answer

@@ -11,7 +11,9 @@ from holdfast.venues.polymarket.typed_data import POLYGON, ZERO_WORD, bytes_word
 
 CLOB_HOST = "https://clob.polymarket.com"
 DATA_HOST = "https://data-api.polymarket.com"
+SITE_HOST = "https://polymarket.com"
 LOCAL_DATA_PATH = "/data-api"
+LOCAL_SITE_PATH = "/site"
 READ_BUCKET = "read"
 WRITE_BUCKET = "write"
 MOST_PLACED = 15
@@ -78,6 +80,11 @@ class PolymarketSettings(Struct, frozen=True):
         if self.data_url:
             return checked_origin(self.data_url)
         return self.clob_origin + LOCAL_DATA_PATH if self.base_url else DATA_HOST
+
+    @property
+    def site_origin(self) -> str:
+        """Where the site's paths start: of a local server, below base_url."""
+        return self.clob_origin + LOCAL_SITE_PATH if self.base_url else SITE_HOST
 
 
 def capabilities_of(tier: str) -> Capabilities:
