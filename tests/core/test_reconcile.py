@@ -51,6 +51,14 @@ def test_order_that_rests_in_a_later_list_rests_whatever_the_cancel_said() -> No
     assert merged([order()], [cancel], AFTER).open_orders == (order(),)
 
 
+def test_other_jobs_cancel_ends_an_order_in_whatever_order_the_two_writes_are_read() -> None:
+    """Revived, the order would count as resting: its cancel would be sent again, and what it covers is not exited."""
+    place = entry(Operation.PLACE, Placed("o1", "c-o1", 0, 100, ACKNOWLEDGED), order_id="", price=4_000, size=100)
+    cancel = entry(Operation.CANCEL, Canceled("o1", 100, ACKNOWLEDGED + 50), ACKNOWLEDGED + 50)
+    assert merged([], [place, cancel], BEFORE).open_orders == ()
+    assert merged([], [cancel, place], BEFORE).open_orders == ()
+
+
 def test_placed_order_that_the_list_does_not_show_yet_is_open_and_not_placed_twice() -> None:
     place = entry(
         Operation.PLACE, Placed("o1", "c-o1", 30, 70, ACKNOWLEDGED), order_id="", price=4_000, size=100, shard=2

@@ -53,11 +53,13 @@ def reconcile(
 ) -> Reconciled:
     """Merge a list with the live journal (read after it). `filled`: size filled by order id, from the fills read.
 
-    Entries are applied oldest first. Orders whose fills already cover their size are over.
+    Each job's entries are applied oldest first. Two jobs' entries come in no order, and need none: they change no order
+    of each other's, and what either of them cancelled is over for good. So are orders whose fills cover their size.
     """
     open_orders = {order.order_id: order for order in listed}
     frozen: set[tuple[str, Side]] = set()
     doubtful: set[str] = set()
+    canceled: set[str] = set()
     retired: list[JournalEntry] = []
     unbooked: Counter[str] = Counter()
     for entry in entries:
@@ -69,6 +71,10 @@ def reconcile(
             if item.is_unknown or not shown:
                 _overlay(entry, item, open_orders, filled, frozen, doubtful)
                 unbooked[item.market] += _unbooked(item, filled)
+                if isinstance(item.outcome, Canceled):
+                    canceled.add(item.order_id)
+    for order_id in canceled:
+        open_orders.pop(order_id, None)
     live = _less_fills(open_orders, filled)
     return Reconciled(
         live,
@@ -96,8 +102,6 @@ def _overlay(
     match item.outcome:
         case Placed(order_id=order_id) if order_id not in open_orders:
             open_orders[order_id] = _placed_order(entry, item, item.outcome)
-        case Canceled():
-            open_orders.pop(item.order_id, None)
         case Changed():
             _change(item, item.outcome, open_orders, filled)
         case Refused(reason=Refusal.NOT_FOUND) if entry.operation is not Operation.PLACE:

@@ -152,7 +152,7 @@ class Writes:
         now_ms = self._clock.now_ms()
         self._sequence += 1
         entry = JournalEntry(
-            entry_id=f"{self.lease.fence:012d}-{self._sequence:04d}",
+            entry_id=f"{self.lease.job}-{self.lease.fence:012d}-{self._sequence:04d}",
             account=self.lease.account,
             operation=operation,
             purpose=purpose,

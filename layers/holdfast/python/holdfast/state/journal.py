@@ -49,7 +49,7 @@ class Journal:
         self._watermark = Key(Table.CONTROL, f"WATERMARK#{account}", "orders")
 
     def live(self) -> list[JournalEntry]:
-        """Every entry that is not retired, oldest first: by fence and number, because writers' clocks disagree."""
+        """Every entry that is not retired; each job's oldest first, by fence and number: writers' clocks disagree."""
         return [_decoder.decode(item["entry"]) for item in self._store.query(Table.CONTROL, self._pk)]
 
     def open(self, entry: JournalEntry, lease: Lease) -> None:
