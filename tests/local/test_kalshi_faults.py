@@ -211,11 +211,20 @@ def test_another_process_can_control_faults_lag_and_pauses(venue, member):
     requests.post(f"{control}/pause", json={"scope": "market", "ticker": FED}, timeout=5)
     assert member.create(FED, "bid", "0.40", "1").status_code == 409
     assert requests.get(f"{control}/calls", timeout=5).json()["calls"][CREATE] == 5
+    attested = {"user": venue.exchange.users[0], "until_ms": 1_795_000_000_000}
+    assert requests.post(f"{control}/attestation", json=attested, timeout=5).status_code == 204
+    assert member.get("/api_keys").json()["api_key_region_expiration_ts"] == 1_795_000_000
 
 
 @pytest.mark.parametrize(
     ("path", "body"),
-    [("faults", {"kind": "meteor"}), ("pause", {"scope": "all"}), ("read_lag", {"lag_ms": "1"}), ("nothing", {})],
+    [
+        ("faults", {"kind": "meteor"}),
+        ("pause", {"scope": "all"}),
+        ("read_lag", {"lag_ms": "1"}),
+        ("attestation", {"user": "nobody", "until_ms": 1}),
+        ("nothing", {}),
+    ],
 )
 def test_a_wrong_control_request_is_refused_in_words(venue, path, body):
     answer = requests.post(f"{venue.server.origin}/_local/{path}", json=body, timeout=5)

@@ -93,7 +93,14 @@ def test_control_from_another_process(venue):
     assert order_id not in anna.open_ids()
     control("POST", "resolve", {"market": FED, "winner": 1})
     assert venue.exchange.market(FED).winner == 1
+    control("POST", "geoblock", {"blocked": True, "country": "US", "region": "NY"})
+    assert requests.get(f"{venue.server.site_url}/api/geoblock", timeout=10).json()["blocked"] is True
     assert control("GET", "calls").json()["calls"]["POST /order"] == 4
-    for path, body in [("mode", {"mode": "x"}), ("read_lag", {}), ("resolve", {"market": "x", "winner": 0})]:
+    for path, body in [
+        ("mode", {"mode": "x"}),
+        ("read_lag", {}),
+        ("resolve", {"market": "x", "winner": 0}),
+        ("geoblock", {"blocked": 1}),
+    ]:
         assert control("POST", path, body).status_code == 400
     assert control("POST", "elsewhere", {}).status_code == 404

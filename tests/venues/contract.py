@@ -15,7 +15,7 @@ from holdfast.core.market import Side
 from holdfast.core.orders import Cancellation, Fill, Placement, Purpose, TargetOrder, TimeInForce, client_order_id
 from holdfast.core.outcomes import Outcome, Placed, PlaceOutcome, Refusal, Refused
 from holdfast.core.scale import Scale
-from holdfast.venues.port import OrderRead, Venue
+from holdfast.venues.port import Access, OrderRead, Venue
 from tests.venues.kalshi_scripted import ACCOUNT
 
 ONE = 10_000
@@ -119,6 +119,10 @@ class VenueWorld(AccountWorld, Protocol):
 
     def limit_writes(self) -> None:
         """Give the account the smallest write budget that the venue has."""
+        ...
+
+    def restrict_access(self) -> Access:
+        """Take our leave to trade away in every way that the venue can state; returns what the port must say then."""
         ...
 
     def pass_ms(self, duration_ms: int) -> None:

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from holdfast.clock import VirtualClock
 from holdfast.core.market import Side
-from holdfast.venues.port import Venue
+from holdfast.venues.port import Access, Venue
 from local.venues.faults import Fault, FaultKind
+from local.venues.polymarket import Geoblock
 from tests.venues.contract import CLOCKS_OFF_MS, Failure, Levels, Truth, VenueWorld
 from tests.venues.kalshi_controls import KalshiControls, kalshi_controls
 from tests.venues.polymarket_world import FED, SENATE, World, polymarket_world
@@ -76,6 +77,10 @@ class KalshiVenueWorld:
     def limit_writes(self) -> None:
         self._controls.limit_writes()
 
+    def restrict_access(self) -> Access:
+        lapses_ms = self._controls.restrict_access("read", "write::transfer")
+        return Access(key_expires_at_ms=lapses_ms, key_may_trade=False)
+
     def pass_ms(self, duration_ms: int) -> None:
         self.clock.sleep_ms(duration_ms)
         self._controls.exchange.advance()
@@ -134,6 +139,10 @@ class PolymarketVenueWorld:
 
     def limit_writes(self) -> None:
         """Its accounts start on the lowest tier."""
+
+    def restrict_access(self) -> Access:
+        self._exchange.operator.set_geoblock(Geoblock(blocked=True, country="US", region="NY"))
+        return Access(blocked=True, place="US-NY")
 
     def pass_ms(self, duration_ms: int) -> None:
         self._world.pass_ms(duration_ms)

@@ -98,6 +98,13 @@ class KalshiControls:
         self.exchange.set_tier(_USER, "basic")
         self.venue.connect()
 
+    def restrict_access(self, *scopes: str) -> int:
+        """The location attestation lapsed a minute ago, and the key has these scopes alone. Returns when, UTC ms."""
+        lapsed_ms = self.clock.now_ms() // 1000 * 1000 - 60_000
+        self.exchange.set_attested_until(_USER, lapsed_ms)
+        self.exchange.set_key_scopes(_USER, *scopes)
+        return lapsed_ms
+
     def venue_as(self, intruder: str) -> Venue:
         """The same account through other eyes: "rsa" (another good key), "stranger", a clock that is off."""
         clock, signer = self.clock, Signer("key-ed", _private(Ed25519PrivateKey.generate()))

@@ -4,14 +4,17 @@ from random import Random
 
 import pytest
 
+from holdfast.core.errors import VenueError
 from holdfast.core.market import MarketStatus, Side
 from holdfast.core.outcomes import Canceled, Placed
 from holdfast.core.reconcile import horizon_of
 from holdfast.venues.port import OrderStatus
 from tests.venues.contract import (
     EXIT,
+    LOST,
     ONE,
     TAKER,
+    Failure,
     VenueWorld,
     assert_books_agree,
     cancel,
@@ -212,3 +215,18 @@ def test_without_orders_and_trades_everything_is_empty(world: VenueWorld):
     assert world.venue.fills(0) == []
     assert world.venue.settlements(0) == []
     assert_books_agree(world)
+
+
+def test_access_is_what_the_venue_says_and_nothing_that_it_does_not_say(world: VenueWorld):
+    before = world.venue.access()
+    assert before.blocked is not True
+    assert before.key_may_trade is not False
+    assert before.key_expires_at_ms == 0
+    assert world.restrict_access() == world.venue.access()
+
+
+@pytest.mark.parametrize("failure", LOST)
+def test_access_that_can_not_be_read_is_an_error_and_no_permission(world: VenueWorld, failure: Failure):
+    world.fail_next("read", failure)
+    with pytest.raises(VenueError):
+        world.venue.access()

@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from typing import Protocol
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from holdfast.core.market import Side
 from local.venues.history import LONGEST_LAG_MS, History
@@ -150,12 +150,25 @@ class Account:
         return {shard: available for shard, available in seen.items() if available is not None}
 
 
+class ApiKey(Struct, frozen=True):
+    """One API key as its owner sees it. `subaccount` None: it works on all of them."""
+
+    key_id: str
+    scopes: tuple[str, ...] = ("read", "write")
+    subaccount: int | None = None
+
+
 class User:
-    """One member: key, tier, accounts, and everything that it did."""
+    """One member: keys, tier, accounts, and everything that it did.
+
+    `attested_until_s`: when the attestation of its location lapses, 0 where it never attested.
+    """
 
     def __init__(self, user_id: str, name: str, precision: Precision, allowance: Allowance) -> None:
         self.user_id, self.name, self.precision, self.allowance = user_id, name, precision, allowance
         self.accounts: dict[int, Account] = {0: Account(0)}
+        self.api_keys: list[ApiKey] = []
+        self.attested_until_s = 0
         self.client_order_ids: dict[str, str] = {}
         self.sent_ids: Counter[str] = Counter()
         self.orders: dict[str, Order] = {}

@@ -28,6 +28,13 @@ class PauseBody(Struct, frozen=True, forbid_unknown_fields=True):
     ticker: str = ""
 
 
+class AttestationBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /_local/attestation. `until_ms`: UTC, 0 for never attested."""
+
+    user: str
+    until_ms: int
+
+
 class Control:
     """The operator's requests."""
 
@@ -38,6 +45,7 @@ class Control:
             ("DELETE", "faults"): self._clear_faults,
             ("POST", "read_lag"): self._set_lag,
             ("POST", "pause"): self._pause,
+            ("POST", "attestation"): self._attest,
             ("GET", "calls"): self._calls,
         }
 
@@ -77,6 +85,11 @@ class Control:
             self._exchange.pause_exchange(wanted.shard)
         else:
             self._exchange.pause_trading(wanted.shard)
+        return Response(204)
+
+    def _attest(self, body: bytes) -> Response:
+        wanted = msgspec.json.decode(body, type=AttestationBody)
+        self._exchange.set_attested_until(wanted.user, wanted.until_ms)
         return Response(204)
 
     def _calls(self, _: bytes) -> Response:

@@ -13,7 +13,7 @@ from holdfast.core.market import Side
 from holdfast.core.matching import Execution
 from local.venues.faults import Faults
 from local.venues.http import Request, Response
-from local.venues.kalshi.accounts import Account, User
+from local.venues.kalshi.accounts import Account, ApiKey, User
 from local.venues.kalshi.app import App
 from local.venues.kalshi.audit import Books, books
 from local.venues.kalshi.auth import LARGEST_SKEW_MS, KeyRing
@@ -100,6 +100,7 @@ class KalshiExchange:
             allowance = Allowance(tier_named(tier), tuple(state.shards), state.tick())
             user = User(state.new_id(), name, precision, allowance)
             self._keys.add(api_key_id, public_key_pem, user)
+            user.api_keys.append(ApiKey(api_key_id))
             state.users[user.user_id] = user
             for shard, amount in (balances or {}).items():
                 self.deposit(name, shard, amount)
@@ -118,6 +119,17 @@ class KalshiExchange:
         with self._lock:
             state = self._state
             self._user(name).allowance = Allowance(tier_named(tier), tuple(state.shards), state.tick())
+
+    def set_attested_until(self, name: str, until_ms: int) -> None:
+        """When a user's location attestation lapses, to the second; 0: it never attested."""
+        with self._lock:
+            self._user(name).attested_until_s = _second(until_ms)
+
+    def set_key_scopes(self, name: str, *scopes: str, subaccount: int | None = None) -> None:
+        """What a user's keys are said to allow. They go on working: how the venue refuses them is not recorded."""
+        with self._lock:
+            user = self._user(name)
+            user.api_keys = [ApiKey(key.key_id, scopes, subaccount) for key in user.api_keys]
 
     def set_read_lag_ms(self, lag_ms: int, jitter_ms: int = 0) -> None:
         """Let reads of user data show the state of `lag_ms`, plus up to `jitter_ms` at random per read, ago."""
@@ -264,3 +276,9 @@ class KalshiExchange:
         if user is None:
             raise InvalidInputError("user name", name, ", ".join(self._by_name()) or "a user of this exchange")
         return user
+
+
+def _second(at_ms: int) -> int:
+    if at_ms < 0:
+        raise InvalidInputError("time", at_ms, "UTC ms, 0 for none")
+    return at_ms // 1000

@@ -114,6 +114,13 @@ def get_limits(call: Call) -> Response:
     )
 
 
+def list_api_keys(call: Call) -> Response:
+    """GET /api_keys, with the time when the location attestation lapses; absent where there never was one."""
+    user = call.user
+    expiry = {"api_key_region_expiration_ts": user.attested_until_s} if user.attested_until_s else {}
+    return answer({"api_keys": [shapes.api_key(key) for key in user.api_keys], **expiry})
+
+
 def list_queue_positions(call: Call) -> Response:
     """GET /portfolio/orders/queue_positions."""
     tickers, event = call.words("market_tickers", _MOST_TICKERS), call.request.parameter("event_ticker")

@@ -63,6 +63,7 @@ ROUTES = (
     Route("GET", "/portfolio/balance", reads.get_balance),
     Route("GET", "/portfolio/settlements", reads.list_settlements),
     Route("GET", "/account/limits", reads.get_limits),
+    Route("GET", "/api_keys", reads.list_api_keys),
     Route("GET", "/account/endpoint_costs", endpoint_costs, signed=False),
     Route("GET", "/exchange/status", public.get_status, signed=False),
     Route("GET", "/exchange/user_data_timestamp", public.get_user_data_timestamp, signed=False),

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from holdfast.core.market import Side
+from local.venues.kalshi.accounts import ApiKey
 from local.venues.kalshi.limits import Budget
 from local.venues.kalshi.markets import Market, Series
 from local.venues.kalshi.records import FillRow, Holding, Order, SettlementRow
@@ -44,6 +45,12 @@ def order(row: Order) -> dict[str, Any]:
         "subaccount_number": row.subaccount,
         "exchange_index": row.shard,
     }
+
+
+def api_key(key: ApiKey) -> dict[str, Any]:
+    """ApiKey."""
+    scope = {} if key.subaccount is None else {"subaccount": key.subaccount}
+    return {"api_key_id": key.key_id, "name": "holdfast", "scopes": list(key.scopes), **scope}
 
 
 def fill(row: FillRow) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from holdfast.core.errors import InvalidInputError
 from local.venues.faults import Fault
 from local.venues.http import Request, Response, answer
 from local.venues.polymarket.exchange import PolymarketExchange
+from local.venues.polymarket.state import Geoblock
 from local.venues.serving import CONTROL_PREFIX
 
 
@@ -61,6 +62,7 @@ class Control:
             ("POST", "settlement"): self._set_settlement,
             ("POST", "ignore_cancels"): self._ignore_cancels,
             ("POST", "resolve"): self._resolve,
+            ("POST", "geoblock"): self._set_geoblock,
             ("GET", "calls"): self._calls,
         }
 
@@ -112,6 +114,10 @@ class Control:
     def _resolve(self, body: bytes) -> Response:
         wanted = msgspec.json.decode(body, type=ResolveBody)
         self._exchange.resolve(wanted.market, wanted.winner)
+        return Response(204)
+
+    def _set_geoblock(self, body: bytes) -> Response:
+        self._exchange.operator.set_geoblock(msgspec.json.decode(body, type=Geoblock))
         return Response(204)
 
     def _calls(self, _: bytes) -> Response:

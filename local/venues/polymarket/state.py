@@ -55,7 +55,7 @@ class Modes(Struct):
         return not (self.disabled or self.cancel_only or now_ms < self.restarting_until_ms)
 
 
-class Geoblock(Struct, frozen=True):
+class Geoblock(Struct, frozen=True, forbid_unknown_fields=True):
     """What the site says about where the caller is."""
 
     blocked: bool = False
