@@ -10,7 +10,7 @@ from holdfast.state.markets import MarketConfig
 from holdfast.state.port import Store
 from holdfast.state.switches import SwitchBoard
 from holdfast.telemetry.port import Telemetry
-from holdfast.venues.port import Venue
+from holdfast.venues.port import Access, Venue
 
 
 @dataclass(slots=True)
@@ -46,3 +46,16 @@ class Cache:
     reported_differences: dict[str, int] = field(default_factory=dict)
     unlisted: frozenset[str] = frozenset()
     settlements_read_at_ms: int = 0
+    access: "AccessSeen" = field(default_factory=lambda: AccessSeen())
+
+
+@dataclass(slots=True)
+class AccessSeen:
+    """What the venue said last of whether we may trade, when it was asked (`answered`: and said it), what follows as
+    reasons to halt, and when it was last warned of an expiry."""
+
+    said: Access = field(default_factory=Access)
+    asked_at_ms: int = 0
+    answered: bool = False
+    reasons: tuple[str, ...] = ()
+    warned_at_ms: int = 0

@@ -103,6 +103,7 @@ class Tick:
         upkeep.refresh(switches.config_refresh_ticks, open_markets)
         upkeep.settle(view.positions, one)
         upkeep.compare(view.positions, quiet=not view.booked and not view.unresolved)
+        upkeep.check_access()
         positions = {market: stored.position for market, stored in view.positions.items()}
         books = self._read_books(positions)
         limits = risk_limits(switches, capabilities)
@@ -202,6 +203,7 @@ class Tick:
             reasons += ("switch",)
         if not reading.valid:
             reasons += ("switches_invalid",)
+        reasons += self.ports.cache.access.reasons
         self.report.halted = reasons
         self.report.quiet = decided.quiet
         return decided, bool(reasons)

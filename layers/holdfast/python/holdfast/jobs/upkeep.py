@@ -1,10 +1,12 @@
-"""What a tick does now and then: market configs and rules, settlements, and the check of positions with the venue."""
+"""What a tick does now and then: market configs and rules, settlements, the check of positions with the venue, and
+whether we may trade from here at all."""
 
 from collections.abc import Callable
 from typing import TypeVar
 
 from holdfast.clock import Clock
 from holdfast.core.errors import BudgetExhaustedError, VenueError, VenueRateLimitedError, VenueUnavailableError
+from holdfast.jobs.access import ASK_AGAIN_MS, ASK_MS, access_problems, report_access
 from holdfast.jobs.bookkeeping import Bookkeeper
 from holdfast.jobs.ports import Ports
 from holdfast.state.ledger import StoredPosition
@@ -108,6 +110,21 @@ class Upkeep:
         cache.differences = different
         said = {**cache.reported_differences, **confirmed}
         cache.reported_differences = {market: by for market, by in said.items() if different.get(market) == by}
+
+    def check_access(self) -> None:
+        """Ask whether the account may trade from here, when it is time; the cache then holds the reasons to halt.
+
+        What was said last stays in force while it can't be read; at first that is nothing, which stops nothing.
+        """
+        now_ms = self._clock.now_ms()
+        seen = self._ports.cache.access
+        fine = seen.answered and not access_problems(seen.said, now_ms)
+        if now_ms - seen.asked_at_ms >= (ASK_MS if fine else ASK_AGAIN_MS):
+            seen.asked_at_ms, seen.answered = now_ms, False
+            said = self._read("access", self._ports.venue.access)
+            if said is not None:
+                seen.said, seen.answered = said, True
+        report_access(self._ports, now_ms)
 
     def _read(self, what: str, read: Callable[[], Answer]) -> Answer | None:
         """The venue's answer; None where it failed or no tokens were left for it. A 429 ends the tick."""
