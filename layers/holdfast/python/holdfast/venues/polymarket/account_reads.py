@@ -12,6 +12,7 @@ from holdfast.core.orders import Fill, OpenOrder, Settlement
 from holdfast.venues.polymarket import client as api
 from holdfast.venues.polymarket.client import PolymarketClient
 from holdfast.venues.polymarket.fills import fills_of
+from holdfast.venues.polymarket.holdings import held_size, holding_rows, is_resolved, settled_price
 from holdfast.venues.polymarket.market_reads import MarketReads
 from holdfast.venues.polymarket.order import SCALE, meant_expiry_ms
 from holdfast.venues.polymarket.pages import rows
@@ -19,7 +20,6 @@ from holdfast.venues.polymarket.signer import SignatureType
 from holdfast.venues.polymarket.typed_data import is_position_id, token_number
 from holdfast.venues.polymarket.wire import (
     BalanceAnswer,
-    HoldingPage,
     HoldingRow,
     OrderPage,
     OrderRow,
@@ -36,9 +36,6 @@ from holdfast.venues.polymarket.wire import (
 from holdfast.venues.port import Balance, OpenOrders, OrderRead, OrderStatus, VenuePosition
 
 _NOT_FOUND = 404
-_HOLDINGS_PER_PAGE = 1_000
-# Else holdings below a tenth of a share are left out; 0 may mean that default.
-_DUST_TOO = {"filter_type": "TOKENS", "filter_amount": "0.000001"}
 _NOTHING = frozenset({b"", b"null", b"{}", b'""'})
 _MILLIONTH = Decimal("0.000001")
 _STATUSES = {
@@ -53,7 +50,6 @@ _ORDERS = msgspec.json.Decoder(OrderPage)
 _ORDER = msgspec.json.Decoder(OrderRow)
 _TRADES = msgspec.json.Decoder(TradePage)
 _BALANCE = msgspec.json.Decoder(BalanceAnswer)
-_HOLDINGS = msgspec.json.Decoder(HoldingPage)
 
 
 class AccountReads:
@@ -114,14 +110,14 @@ class AccountReads:
         Whether it was resolved before `since_ms` the venue does not say, so all of it comes every time.
         """
         now_ms = self._clock.now_ms()
-        return [_settlement(row, now_ms) for row in self._holdings() if _is_resolved(row)]
+        return [_settlement(row, now_ms) for row in self._holdings() if is_resolved(row)]
 
     def positions(self) -> list[VenuePosition]:
         """See the port, resolved ones included until they are redeemed."""
         return [
             VenuePosition(
                 market=row.token_id,
-                size=_held(row),
+                size=held_size(row),
                 fees_paid=cost_units(row.entry_fees_usdc, "position.entry_fees_usdc"),
                 realized_pnl=gain_units(row.realized_pnl, "position.realized_pnl"),
             )
@@ -151,13 +147,7 @@ class AccountReads:
         return rows(self._client, api.ORDERS, _ORDERS, lambda page: page.data, query)
 
     def _holdings(self) -> Iterator[HoldingRow]:
-        query: dict[str, str | int] = {"user": self._wallet, "limit": _HOLDINGS_PER_PAGE, **_DUST_TOO}
-        while True:
-            page = decode(_HOLDINGS, self._client.read(api.POSITIONS, urlencode(query)), api.POSITIONS.name)
-            yield from page.data
-            if not page.pagination.next_cursor or page.pagination.next_cursor == query.get("cursor"):
-                return
-            query["cursor"] = page.pagination.next_cursor
+        return holding_rows(self._client, self._wallet)
 
 
 def _token_query(market: str) -> dict[str, str]:
@@ -192,18 +182,9 @@ def _status_of(word: str, order: OpenOrder) -> OrderStatus:
     return OrderStatus.RESTING if order.remaining > 0 else OrderStatus.FILLED
 
 
-def _is_resolved(row: HoldingRow) -> bool:
-    """A lost position reports REDEEMABLE too, and is worth nothing."""
-    return row.redeemable or row.status == "REDEEMABLE"
-
-
-def _held(row: HoldingRow) -> int:
-    return size_units(row.current_size.quantize(_MILLIONTH, "ROUND_FLOOR"), "position.current_size")
-
-
 def _settlement(row: HoldingRow, now_ms: int) -> Settlement:
-    size = _held(row)
-    price = price_units(row.current_price, "position.current_price")
+    size = held_size(row)
+    price = settled_price(row)
     return Settlement(
         market=row.token_id,
         size=size,

@@ -12,8 +12,10 @@ from holdfast.venues.polymarket.typed_data import POLYGON, ZERO_WORD, bytes_word
 CLOB_HOST = "https://clob.polymarket.com"
 DATA_HOST = "https://data-api.polymarket.com"
 SITE_HOST = "https://polymarket.com"
+RELAYER_HOST = "https://relayer-v2.polymarket.com"
 LOCAL_DATA_PATH = "/data-api"
 LOCAL_SITE_PATH = "/site"
+LOCAL_RELAYER_PATH = "/relayer"
 READ_BUCKET = "read"
 WRITE_BUCKET = "write"
 MOST_PLACED = 15
@@ -26,6 +28,8 @@ READ_COST, LIST_COST, BALANCE_COST, REFRESH_COST = 1, 2, 5, 20
 _READS = Bucket(READ_BUCKET, refill=60, capacity=300)
 # New orders were seen to be missing from lists for up to 8 s (facts polymarket section 1.2).
 READ_LAG_MS = 8_000
+# After an engine restart (facts polymarket section 2.5).
+POST_ONLY_MS = 120_000
 # Cancels a second and their burst, by the venue's name of the tier.
 TIERS = {
     "standard": (80, 120),
@@ -86,6 +90,11 @@ class PolymarketSettings(Struct, frozen=True):
         """Where the site's paths start: of a local server, below base_url."""
         return self.clob_origin + LOCAL_SITE_PATH if self.base_url else SITE_HOST
 
+    @property
+    def relayer_origin(self) -> str:
+        """Where the relayer's paths start: of a local server, below base_url."""
+        return self.clob_origin + LOCAL_RELAYER_PATH if self.base_url else RELAYER_HOST
+
 
 def capabilities_of(tier: str) -> Capabilities:
     """What an account of this tier can do. The venue counts orders, not requests, against its limits."""
@@ -111,4 +120,5 @@ def capabilities_of(tier: str) -> Capabilities:
         books_per_call=BOOKS_PER_CALL,
         identity=Identity.HASH,
         shortest_expiry_ms=SHORTEST_EXPIRY_MS,
+        post_only_after_restart_ms=POST_ONLY_MS,
     )

@@ -158,6 +158,8 @@ class HoldingRow(Struct, frozen=True):
     current_price: Decimal
     redeemable: bool
     status: str = ""
+    condition_id: str = ""
+    negative_risk: bool = False
     realized_pnl: Decimal = Decimal(0)
     entry_fees_usdc: Decimal = Decimal(0)
     last_event_at: int | str | None = None
