@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from holdfast.core.errors import InvalidInputError, PositionMismatchError
 from holdfast.core.market import Side
@@ -228,3 +229,32 @@ def test_malformed_fills_are_refused():
         apply_fill(Position("M"), fill(BUY, 4_000, 0), ONE, purpose=None)
     with pytest.raises(InvalidInputError, match="market of fill f1"):
         apply_fill(Position("OTHER"), fill(BUY, 4_000, 1), ONE, purpose=None)
+
+
+def test_sums_of_what_was_entered_tell_a_trade_that_filled_in_parts_and_was_partly_void() -> None:
+    """100 bought at 0.40 and 50 at 0.46, of which 30 turn out void; 60 and 60 sold. All that came in and went out."""
+    fills = [
+        fill(BUY, 4_000, 100, fill_id="a"),
+        fill(BUY, 4_600, 50, fill_id="b"),
+        fill(SELL, 5_000, 60, fill_id="c"),
+        structs.replace(fill(BUY, 4_600, 50, fill_id="b"), void=True),
+        fill(BUY, 4_600, 20, fill_id="d"),
+        fill(SELL, 5_000, 60, fill_id="e"),
+    ]
+    position = Position("M")
+    for one in fills:
+        position, _ = apply_fill(position, one, ONE, purpose=Purpose.ENTRY if one.side is BUY else Purpose.EXIT)
+    assert position.size == 0
+    assert (position.entered, position.spent) == (120, 100 * 4_000 + 20 * 4_600)
+    assert position.spent + position.realized == 120 * 5_000
+    assert position.reduced_by == "exit"
+
+
+def test_exit_that_turns_out_void_was_not_another_entry() -> None:
+    bought, _ = apply_fill(Position("M"), fill(BUY, 4_000, 100, fill_id="a"), ONE, purpose=Purpose.ENTRY)
+    sold, _ = apply_fill(bought, fill(SELL, 5_000, 100, fill_id="b"), ONE, purpose=Purpose.EXIT)
+    held, _ = apply_fill(
+        sold, structs.replace(fill(SELL, 5_000, 100, fill_id="b"), void=True), ONE, purpose=Purpose.EXIT
+    )
+    again, _ = apply_fill(held, fill(SELL, 4_500, 100, fill_id="c"), ONE, purpose=Purpose.EXIT)
+    assert (again.size, again.entered, again.spent + again.realized) == (0, 100, 450_000)

@@ -94,7 +94,7 @@ class Entry(Struct, frozen=True):
 
     `price` is the average price of what filled (the limit price until fills say so), `limit` the worst price that was
     allowed, `asked` the size that was wanted. `best_bid` and `best_ask` are the book when it was decided.
-    `client_order_id` is empty where the position was adopted or imported.
+    `client_order_id` is empty where the position was adopted or imported; `origin` says who asked for it.
     """
 
     price: int
@@ -102,11 +102,18 @@ class Entry(Struct, frozen=True):
     asked: int
     requested_at_ms: int
     client_order_id: str = ""
-    order_id: str = ""
     origin: str = ""
     best_bid: int = 0
     best_ask: int = 0
-    fee: int = 0
+
+
+class Before(Struct, frozen=True):
+    """The position's sums when the bracket was opened: its own part is what came after."""
+
+    entered: int = 0
+    spent: int = 0
+    realized: int = 0
+    fees: int = 0
 
 
 class Exit(Struct, frozen=True):
@@ -154,11 +161,11 @@ class Naked(Struct, frozen=True):
 class Bracket(Struct, frozen=True, kw_only=True):
     """One position's bracket. `side` is the entry's side in the market's one book; times in UTC ms.
 
-    `held_at_most` is the largest size that was held: what the trade is reported with. `peak` is the best executable
-    own price seen since the entry. `paper`, `mode` and `levels` (after the entry is over) stay as they were when it
-    was opened. `reason` and `decision_id` are those of the last transition. `fallback` says why the take profit does
-    not rest although `mode` wants it; empty while it does. `exit_asked` holds a signal or manual exit that a tick has
-    not acted on. `api_calls` counts requests that were sent for this bracket alone.
+    `before` are the position's sums then. `peak` is the best executable own price seen since the entry. `paper`, `mode`
+    and `levels` (after the entry is over) stay as they were when it was opened. `reason` and `decision_id` are those of
+    the last transition. `fallback` says why the take profit does not rest although `mode` wants it; empty while it does.
+    `exit_asked` holds a signal or manual exit that no tick has acted on yet. `api_calls` counts requests that were sent
+    for this bracket alone.
     """
 
     bracket_id: str
@@ -171,11 +178,10 @@ class Bracket(Struct, frozen=True, kw_only=True):
     paper: bool = False
     opened_at_ms: int = 0
     protected_at_ms: int = 0
-    closed_at_ms: int = 0
-    held_at_most: int = 0
     peak: int = 0
     exit: Exit | None = None
     exit_asked: ExitSource | None = None
+    before: Before = Before()
     naked: Naked = Naked()
     fallback: str = ""
     take_profit_attempt: int = 0

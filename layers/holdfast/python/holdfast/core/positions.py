@@ -33,6 +33,8 @@ class Position(Struct, frozen=True):
     """The net position of one market. Size in signed size units, the rest in money units.
 
     `cost` is what the open size cost without fees, at average cost. `realized` is before fees, as venues state it.
+    `entered` is all the size that was ever opened and `spent` what it cost; `reduced_by` names what last made the
+    position smaller: an order's purpose, "foreign", or "settlement".
     """
 
     market: str
@@ -40,6 +42,9 @@ class Position(Struct, frozen=True):
     cost: int = 0
     realized: int = 0
     fees: int = 0
+    entered: int = 0
+    spent: int = 0
+    reduced_by: str = ""
 
     @property
     def cash(self) -> int:
@@ -103,7 +108,7 @@ def apply_fill(
     kind = LedgerKind.REVERSAL if fill.void else LedgerKind.FOREIGN if purpose is None else LedgerKind.FILL
     lines = []
     for key, size, part_fee in parts:
-        after = _traded(position, side, fill.price, size, part_fee, one or 0)
+        after = _counted(_traded(position, side, fill.price, size, part_fee, one or 0), position, size, kind, purpose)
         lines.append(
             LedgerLine(
                 key=key,
@@ -138,6 +143,9 @@ def apply_settlement(position: Position, settlement: Settlement) -> tuple[Positi
         market=position.market,
         realized=position.realized + settlement.payout - position.cost,
         fees=position.fees + settlement.fee,
+        entered=position.entered,
+        spent=position.spent,
+        reduced_by=LedgerKind.SETTLEMENT.value if position.size else position.reduced_by,
     )
     if after == position:
         return position, ()
@@ -195,6 +203,19 @@ def unrealized(position: Position, bid: int | None, ask: int | None, one: int | 
     return None if value is None else value - position.cost
 
 
+def _counted(after: Position, before: Position, size: int, kind: LedgerKind, purpose: Purpose | None) -> Position:
+    """The position with its counts brought up to date. What turns out void was never entered, or never sold."""
+    is_closing = abs(after.size) < abs(before.size)
+    if kind is LedgerKind.REVERSAL:
+        if not is_closing:
+            return after
+        paid = after.realized - before.realized + before.cost - after.cost
+        return structs.replace(after, entered=before.entered - size, spent=before.spent - paid)
+    if is_closing:
+        return structs.replace(after, reduced_by=purpose.value if purpose else LedgerKind.FOREIGN.value)
+    return structs.replace(after, entered=before.entered + size, spent=before.spent + after.cost - before.cost)
+
+
 def _traded(position: Position, side: Side, price: int, size: int, fee: int, one: int) -> Position:
     """The position after a trade that only closes or only opens.
 
@@ -206,8 +227,12 @@ def _traded(position: Position, side: Side, price: int, size: int, fee: int, one
     if position.size * change < 0:
         released = position.cost * size // held
         paid = (price if position.size > 0 else one - price) * size
-        return Position(
-            position.market, position.size + change, position.cost - released, position.realized + paid - released, fees
+        return structs.replace(
+            position,
+            size=position.size + change,
+            cost=position.cost - released,
+            realized=position.realized + paid - released,
+            fees=fees,
         )
     spent = (price if change > 0 else one - price) * size
-    return Position(position.market, position.size + change, position.cost + spent, position.realized, fees)
+    return structs.replace(position, size=position.size + change, cost=position.cost + spent, fees=fees)

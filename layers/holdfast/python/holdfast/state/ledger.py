@@ -115,7 +115,7 @@ def attempts() -> range:
 
 
 def _position(item: Item) -> StoredPosition:
-    fields = {name: item[name] for name in Position.__struct_fields__}
+    fields = {name: item[name] for name in Position.__struct_fields__ if name in item}
     return StoredPosition(msgspec.convert(fields, Position), item["version"])
 
 

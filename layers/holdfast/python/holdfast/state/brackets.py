@@ -1,0 +1,76 @@
+"""Brackets and trades in the brackets table: the open ones by market, and a record of each that was closed.
+
+Whoever changes a bracket names the version that he read; whoever loses re-reads (design section 5, claims). The
+writes are values, so that a claim and the journal entry of the order that it is for are one transaction.
+"""
+
+import msgspec
+from msgspec import structs
+
+from holdfast.core.bracket import Bracket
+from holdfast.core.trade import Trade
+from holdfast.state.port import Absent, Delete, Equals, Item, Key, Put, Store, Table, Write
+
+_encoder = msgspec.json.Encoder()
+_brackets = msgspec.json.Decoder(Bracket)
+_trades = msgspec.json.Decoder(Trade)
+
+
+class Brackets:
+    """One account's brackets. One market has at most one open bracket: its place is the market's."""
+
+    def __init__(self, store: Store, account: str) -> None:
+        self._store = store
+        self._account = account
+        self._trades_pk = f"TRADE#{account}"
+
+    def open(self) -> dict[str, Bracket]:
+        """Every open bracket by market, in one query."""
+        items = self._store.query(Table.BRACKETS, self._account)
+        return {item["sk"]: _decoded(item) for item in items}
+
+    def get(self, market: str) -> Bracket | None:
+        """One market's open bracket."""
+        item = self._store.get(Key(Table.BRACKETS, self._account, market))
+        return _decoded(item) if item else None
+
+    def claim(self, bracket: Bracket) -> Put:
+        """The conditional write that replaces the version that `bracket` carries (0: there must be none)."""
+        stored = structs.replace(bracket, version=bracket.version + 1)
+        item = {
+            "pk": self._account,
+            "sk": stored.market,
+            "version": stored.version,
+            "state": stored.state.value,
+            "bracket": _encoder.encode(stored).decode(),
+        }
+        return Put(Table.BRACKETS, item, Equals("version", bracket.version) if bracket.version else Absent())
+
+    def save(self, bracket: Bracket) -> Bracket:
+        """Store a changed bracket; returns it with its new version. ConditionFailedError: another writer was faster."""
+        self._store.write(self.claim(bracket))
+        return structs.replace(bracket, version=bracket.version + 1)
+
+    def close(self, bracket: Bracket, trade: Trade | None) -> None:
+        """Remove a closed bracket and record its trade; None where its entry never filled.
+
+        ConditionFailedError: another writer changed or closed it first.
+        """
+        gone = Delete(Key(Table.BRACKETS, self._account, bracket.market), Equals("version", bracket.version))
+        writes: list[Write] = [gone]
+        if trade is not None:
+            item: Item = {
+                "pk": self._trades_pk,
+                "sk": f"{trade.closed_at_ms:015d}#{trade.bracket_id}",
+                "trade": _encoder.encode(trade).decode(),
+            }
+            writes.append(Put(Table.BRACKETS, item, Absent()))
+        self._store.transact(writes)
+
+    def trades(self) -> list[Trade]:
+        """Every closed trade of the account, oldest first. For reports, not for ticks."""
+        return [_trades.decode(item["trade"]) for item in self._store.query(Table.BRACKETS, self._trades_pk)]
+
+
+def _decoded(item: Item) -> Bracket:
+    return structs.replace(_brackets.decode(item["bracket"]), version=item["version"])
