@@ -10,6 +10,7 @@ from holdfast.core.capabilities import Bucket
 from holdfast.core.market import MarketRules, MarketStatus, PriceBand
 from holdfast.core.orders import Cancellation, OpenOrder, Placement, Purpose
 from holdfast.core.outcomes import Canceled, CancelOutcome, Placed, PlaceOutcome
+from holdfast.core.windows import TRADING, Window
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.throttle import Throttle
 from holdfast.state.markets import load_strategy
@@ -57,6 +58,10 @@ class MemoryVenue:
 
     def status(self) -> VenueStatus:
         return VenueStatus(True, True)
+
+    @property
+    def stated_window(self) -> Window:
+        return TRADING
 
     def market_rules(self, markets: Sequence[str]) -> dict[str, MarketRules]:
         band = PriceBand(0, 10_000, 100)

@@ -1,6 +1,7 @@
 """Requests and answers of the local venue servers, apart from any socket."""
 
 from collections.abc import Iterable, Mapping
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -46,6 +47,12 @@ class Response(Struct, frozen=True):
         """Every header but those of the connection."""
         own = {"Content-Type": self.content_type} if self.body else {}
         return {**own, **dict(self.extra)}
+
+
+def dated(response: Response, now_ms: int) -> Response:
+    """The answer with its Date header: the exchange's time, which is not the machine's."""
+    date = formatdate(now_ms // 1000, usegmt=True)
+    return Response(response.status, response.body, response.content_type, (*response.extra, ("Date", date)))
 
 
 def answer(value: Any, status: int = 200) -> Response:

@@ -10,8 +10,10 @@ from holdfast.core.errors import VenueUnavailableError
 from holdfast.core.market import MarketStatus, PriceBand, Side
 from holdfast.core.orders import TimeInForce
 from holdfast.core.outcomes import Refusal, Refused, Unknown
+from holdfast.core.skew import ClockReading
+from holdfast.core.windows import VenueMode
 from holdfast.venues.polymarket.order import SCALE
-from holdfast.venues.port import VenueMode, VenueStatus
+from holdfast.venues.port import VenueStatus
 from tests.venues.kalshi_scripted import NOW_MS, CountingMeter, Reply, ScriptedServer, scripted_server
 from tests.venues.polymarket_scripted import DEADLINE, MARKET, NO, RULES, YES, accepted, placement, venue_at
 
@@ -130,7 +132,9 @@ def test_a_level_that_can_not_be_read_is_an_error(server: ScriptedServer):
 
 def test_the_venue_trades_and_says_its_time(server: ScriptedServer):
     server.script(TIME)
-    assert venue_at(server.url).status() == VenueStatus(True, True, venue_time_ms=1_795_000_000_000)
+    assert venue_at(server.url).status() == VenueStatus(
+        True, True, clock=ClockReading(1_795_000_000_000, NOW_MS, NOW_MS, 1_000), states_mode=False
+    )
 
 
 def exit_order():
@@ -158,7 +162,7 @@ def test_a_post_only_window_refuses_an_exit_and_is_remembered_until_it_ends(serv
     [
         (Reply(425, {"error": "service not ready"}, headers={"Retry-After": "90"}), VenueMode.RESTARTING, False, False),
         (Reply(503, {"error": "Trading is currently cancel-only."}), VenueMode.CANCEL_ONLY, True, False),
-        (Reply(503, {"error": "Trading is currently disabled."}), VenueMode.DISABLED, True, False),
+        (Reply(503, {"error": "Trading is currently disabled."}), VenueMode.DISABLED, False, False),
     ],
 )
 def test_the_venues_windows_are_states_that_jobs_can_see(server: ScriptedServer, reply, mode, active, trading):

@@ -3,9 +3,11 @@
 from threading import RLock
 from urllib.parse import unquote
 
+from msgspec import structs
+
 from holdfast.clock import Clock
 from local.venues.faults import ConnectionDropped, Fault, FaultKind, Faults
-from local.venues.http import Request, Response
+from local.venues.http import Request, Response, dated
 from local.venues.kalshi.auth import KEY, KeyRing
 from local.venues.kalshi.call import Call
 from local.venues.kalshi.lifecycle import Tape, advance
@@ -37,7 +39,7 @@ class App:
         if fault is not None and fault.kind in _BEFORE:
             return self._struck(fault, endpoint, None)
         with self.lock:
-            response = self._answer(request, route, names, arrived_ms)
+            response = dated(self._answer(request, route, names, arrived_ms), self._state.now_ms)
             if response.status == 429:
                 self._state.rate_limited[endpoint] += 1
         return response if fault is None else self._struck(fault, endpoint, response)
@@ -68,7 +70,7 @@ class App:
         if response is None or fault.kind is FaultKind.ERROR_AFTER:
             return ApiError(fault.status, "service_unavailable", "service unavailable").response()
         if fault.kind is FaultKind.MALFORMED:
-            return Response(response.status, response.body[: max(len(response.body) // 2, 1)], response.content_type)
+            return structs.replace(response, body=response.body[: max(len(response.body) // 2, 1)])
         return response
 
 

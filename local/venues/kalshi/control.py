@@ -12,6 +12,12 @@ from local.venues.kalshi.exchange import KalshiExchange
 from local.venues.serving import CONTROL_PREFIX
 
 
+class ClockBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /_local/clock. `skew_ms`: how far the exchange's clock is ahead of the machine's; behind: negative."""
+
+    skew_ms: int
+
+
 class LagBody(Struct, frozen=True, forbid_unknown_fields=True):
     """POST /_local/read_lag."""
 
@@ -20,12 +26,16 @@ class LagBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PauseBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """POST /_local/pause. `scope`: trading, exchange or market; a market needs its ticker, a shard may be named."""
+    """POST /_local/pause. `scope`: trading, exchange or market; a market needs its ticker, a shard may be named.
+
+    `resumes_at_ms`: when the exchange says that it will trade again, 0 for nothing said; it resumes only when told to.
+    """
 
     scope: str
     active: bool = False
     shard: int | None = None
     ticker: str = ""
+    resumes_at_ms: int = 0
 
 
 class AttestationBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,6 +53,7 @@ class Control:
         self._handlers: dict[tuple[str, str], Callable[[bytes], Response]] = {
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): self._clear_faults,
+            ("POST", "clock"): self._set_clock,
             ("POST", "read_lag"): self._set_lag,
             ("POST", "pause"): self._pause,
             ("POST", "attestation"): self._attest,
@@ -67,6 +78,10 @@ class Control:
         self._exchange.faults.clear()
         return Response(204)
 
+    def _set_clock(self, body: bytes) -> Response:
+        self._exchange.set_clock_skew_ms(msgspec.json.decode(body, type=ClockBody).skew_ms)
+        return Response(204)
+
     def _set_lag(self, body: bytes) -> Response:
         lag = msgspec.json.decode(body, type=LagBody)
         self._exchange.set_read_lag_ms(lag.lag_ms, lag.jitter_ms)
@@ -82,9 +97,9 @@ class Control:
         elif wanted.active:
             self._exchange.resume(wanted.shard)
         elif wanted.scope == "exchange":
-            self._exchange.pause_exchange(wanted.shard)
+            self._exchange.pause_exchange(wanted.shard, resumes_at_ms=wanted.resumes_at_ms)
         else:
-            self._exchange.pause_trading(wanted.shard)
+            self._exchange.pause_trading(wanted.shard, resumes_at_ms=wanted.resumes_at_ms)
         return Response(204)
 
     def _attest(self, body: bytes) -> Response:

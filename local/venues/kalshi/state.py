@@ -60,13 +60,14 @@ class ExchangeState:
         self.calls: Counter[str] = Counter()
         self.rate_limited: Counter[str] = Counter()
         self.misses: list[Miss] = []
+        self.skew_ms = 0
         self.now_ms = clock.now_ms()
         self._due: list[tuple[int, str]] = []
         self._order_count = 0
 
     def tick(self) -> int:
-        """Read the clock; this exchange's time never goes back."""
-        self.now_ms = max(self.now_ms, self._clock.now_ms())
+        """Read the clock, which is off by `skew_ms`; this exchange's time never goes back."""
+        self.now_ms = max(self.now_ms, self._clock.now_ms() + self.skew_ms)
         return self.now_ms
 
     def next_sequence(self) -> int:

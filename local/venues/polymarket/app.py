@@ -2,9 +2,11 @@
 
 from threading import RLock
 
+from msgspec import structs
+
 from holdfast.clock import Clock
 from local.venues.faults import ConnectionDropped, Fault, FaultKind, Faults
-from local.venues.http import Request, Response, answer
+from local.venues.http import Request, Response, answer, dated
 from local.venues.polymarket.auth import KeyRing
 from local.venues.polymarket.call import Call
 from local.venues.polymarket.lifecycle import Tape
@@ -39,7 +41,7 @@ class App:
         if fault is not None and fault.kind in _BEFORE:
             return self._struck(fault, endpoint, None)
         with self.lock:
-            response = self._answer(request, route, names, arrived_ms)
+            response = dated(self._answer(request, route, names, arrived_ms), self._state.now_ms)
             self._state.rate_limited[endpoint] += response.status == 429
         return response if fault is None else self._struck(fault, endpoint, response)
 
@@ -69,7 +71,7 @@ class App:
         if response is None or fault.kind is FaultKind.ERROR_AFTER:
             return answer({"error": _WORDS.get(fault.status, "service unavailable")}, fault.status)
         if fault.kind is FaultKind.MALFORMED:
-            return Response(response.status, response.body[: max(len(response.body) // 2, 1)], response.content_type)
+            return structs.replace(response, body=response.body[: max(len(response.body) // 2, 1)])
         return response
 
 

@@ -13,6 +13,12 @@ from local.venues.polymarket.state import Geoblock
 from local.venues.serving import CONTROL_PREFIX
 
 
+class ClockBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /_local/clock. `skew_ms`: how far the exchange's clock is ahead of the machine's; behind: negative."""
+
+    skew_ms: int
+
+
 class LagBody(Struct, frozen=True, forbid_unknown_fields=True):
     """POST /_local/read_lag."""
 
@@ -21,7 +27,8 @@ class LagBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ModeBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """POST /_local/mode. `mode`: normal, cancel_only, disabled or restart; a restart lasts `duration_ms`."""
+    """POST /_local/mode. `mode`: normal, cancel_only, disabled, post_only or restart; the last two last `duration_ms`,
+    and a restart ends in a post-only window of two minutes."""
 
     mode: str
     duration_ms: int = 90_000
@@ -57,6 +64,7 @@ class Control:
         self._handlers: dict[tuple[str, str], Callable[[bytes], Response]] = {
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): self._clear_faults,
+            ("POST", "clock"): self._set_clock,
             ("POST", "read_lag"): self._set_lag,
             ("POST", "mode"): self._set_mode,
             ("POST", "settlement"): self._set_settlement,
@@ -84,6 +92,10 @@ class Control:
         self._exchange.faults.clear()
         return Response(204)
 
+    def _set_clock(self, body: bytes) -> Response:
+        self._exchange.operator.set_clock_skew_ms(msgspec.json.decode(body, type=ClockBody).skew_ms)
+        return Response(204)
+
     def _set_lag(self, body: bytes) -> Response:
         lag = msgspec.json.decode(body, type=LagBody)
         self._exchange.operator.set_read_lag_ms(lag.lag_ms, lag.jitter_ms)
@@ -91,9 +103,11 @@ class Control:
 
     def _set_mode(self, body: bytes) -> Response:
         wanted = msgspec.json.decode(body, type=ModeBody)
-        if wanted.mode not in ("normal", "cancel_only", "disabled", "restart"):
-            raise InvalidInputError("mode", wanted.mode, "normal, cancel_only, disabled or restart")
-        if wanted.mode == "restart":
+        if wanted.mode not in ("normal", "cancel_only", "disabled", "post_only", "restart"):
+            raise InvalidInputError("mode", wanted.mode, "normal, cancel_only, disabled, post_only or restart")
+        if wanted.mode == "post_only":
+            self._exchange.operator.restart_engine(0, post_only_ms=wanted.duration_ms)
+        elif wanted.mode == "restart":
             self._exchange.operator.restart_engine(wanted.duration_ms)
         else:
             cancel_only, disabled = wanted.mode == "cancel_only", wanted.mode == "disabled"

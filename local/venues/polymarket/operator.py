@@ -33,6 +33,15 @@ class Operator:
             self._state.modes = Modes(cancel_only=cancel_only, disabled=disabled)
             self._tape.resume()
 
+    def set_clock_skew_ms(self, skew_ms: int) -> None:
+        """Let the exchange's clock run ahead of (or, negative, behind) the one that it was given.
+
+        Everything that it stamps, expires or checks goes by that clock; set back, it stands still until time has
+        caught up.
+        """
+        with self._lock:
+            self._state.skew_ms = skew_ms
+
     def set_read_lag_ms(self, lag_ms: int, jitter_ms: int = 0) -> None:
         """Let reads of orders and trades show the state of `lag_ms`, plus up to `jitter_ms` at random per read, ago.
 

@@ -62,6 +62,7 @@ class Capabilities(Struct, frozen=True):
     taken off that time because it is approximate. `read_lag_ms` serves where the venue states none. `identity` HASH:
     the venue keeps no id of ours, so orders are attributed by the order id that `Venue.prepare` fills in.
     `shortest_expiry_ms`: how far ahead an order's expiry must be at least when it is prepared; 0 means any.
+    `post_only_after_restart_ms`: how long the venue takes post-only orders alone after its engine has restarted.
     """
 
     scale: Scale
@@ -84,3 +85,4 @@ class Capabilities(Struct, frozen=True):
     books_per_call: int
     identity: Identity = Identity.CLIENT_ID
     shortest_expiry_ms: int = 0
+    post_only_after_restart_ms: int = 0

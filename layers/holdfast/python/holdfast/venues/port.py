@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from holdfast.core.book import OrderBook
 from holdfast.core.capabilities import Capabilities
+from holdfast.core.discovery import ListedMarket, MarketQuery
 from holdfast.core.market import MarketRules
 from holdfast.core.orders import (
     Amendment,
@@ -23,6 +24,8 @@ from holdfast.core.orders import (
     Settlement,
 )
 from holdfast.core.outcomes import CancelOutcome, ChangeOutcome, PlaceOutcome
+from holdfast.core.skew import ClockReading
+from holdfast.core.windows import VenueMode, Window
 
 
 class OrderStatus(StrEnum):
@@ -65,21 +68,14 @@ class VenuePosition(Struct, frozen=True):
     realized_pnl: int
 
 
-class VenueMode(StrEnum):
-    """What the venue lets through now, from everything to nothing."""
-
-    TRADING = "trading"
-    POST_ONLY = "post_only"
-    CANCEL_ONLY = "cancel_only"
-    RESTARTING = "restarting"
-    DISABLED = "disabled"
-
-
 class VenueStatus(Struct, frozen=True):
-    """Whether the venue trades now. `paused_shards` are those where trading is paused.
+    """Whether the venue trades now. `paused_shards` are those where trading is paused, `shut_shards` those of them
+    that take no cancels either.
 
     `active`: it can be reached and takes cancels. `trading`: it takes orders, in mode post_only none that takes
-    liquidity. `resumes_at_ms` is when it said that this ends, `venue_time_ms` its own clock; 0 where it did not say.
+    liquidity. `resumes_at_ms` is when it said that this ends, 0 where it did not say; `clock` its own clock, None where
+    the answer showed none. `states_mode` False: the venue says its mode in refusals only, and this is what was
+    remembered of them.
     """
 
     active: bool
@@ -87,7 +83,9 @@ class VenueStatus(Struct, frozen=True):
     paused_shards: tuple[int, ...] = ()
     resumes_at_ms: int = 0
     mode: VenueMode = VenueMode.TRADING
-    venue_time_ms: int = 0
+    shut_shards: tuple[int, ...] = ()
+    clock: ClockReading | None = None
+    states_mode: bool = True
 
 
 class Access(Struct, frozen=True):
@@ -138,11 +136,27 @@ class Venue(Protocol):
         ...
 
     def status(self) -> VenueStatus:
-        """Whether the venue trades now."""
+        """Whether the venue trades now, and its clock. One read request."""
+        ...
+
+    @property
+    def stated_window(self) -> Window:
+        """What answers to requests of this process said of the venue's mode, as long as it holds; sends nothing.
+
+        Mode TRADING where they said nothing, also where a venue does so in `status` alone.
+        """
         ...
 
     def market_rules(self, markets: Sequence[str]) -> dict[str, MarketRules]:
         """The rules of these markets. A market that the venue does not know is absent from the answer."""
+        ...
+
+    def discover(self, query: MarketQuery) -> list[ListedMarket]:
+        """The instruments that match, each once, in the venue's order: all there are, or the first `query.limit`.
+
+        A page that can't be read or paid for raises, so a short list is never taken for a full one. Raises
+        InvalidInputError for a filter that this venue does not have.
+        """
         ...
 
     def books(self, markets: Sequence[str]) -> dict[str, OrderBook]:

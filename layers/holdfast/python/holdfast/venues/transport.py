@@ -1,6 +1,7 @@
 """How bytes reach a venue: a port, and its adapter on requests. No retries, no redirects, TLS always verified."""
 
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from ssl import SSLCertVerificationError
 from typing import NamedTuple, Protocol
 
@@ -21,6 +22,15 @@ class HttpAnswer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+def date_ms(headers: Mapping[str, str]) -> int:
+    """When an answer was made, by its Date header: whole seconds as UTC ms; 0 where it has none that can be read."""
+    text = next((value for name, value in headers.items() if name.lower() == "date"), "")
+    try:
+        return int(parsedate_to_datetime(text).timestamp()) * 1000
+    except ValueError:
+        return 0
 
 
 class NoAnswerError(HoldfastError):

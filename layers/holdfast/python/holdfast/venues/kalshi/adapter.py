@@ -6,14 +6,17 @@ from time import perf_counter_ns
 from holdfast.clock import Clock
 from holdfast.core.book import OrderBook
 from holdfast.core.capabilities import Capabilities
+from holdfast.core.discovery import ListedMarket, MarketQuery
 from holdfast.core.errors import VenueUnavailableError
 from holdfast.core.market import MarketRules
 from holdfast.core.orders import Amendment, Cancellation, Fill, Placement, Reduction, Settlement
 from holdfast.core.outcomes import CancelOutcome, ChangeOutcome, PlaceOutcome
+from holdfast.core.windows import TRADING, Window
 from holdfast.venues.kalshi.access import read_access
 from holdfast.venues.kalshi.account_reads import AccountReads
 from holdfast.venues.kalshi.auth import Signer
 from holdfast.venues.kalshi.client import KalshiClient
+from holdfast.venues.kalshi.discovery import discover
 from holdfast.venues.kalshi.hosts import KalshiSettings, api_origin
 from holdfast.venues.kalshi.limits import read_capabilities
 from holdfast.venues.kalshi.market_reads import MarketReads
@@ -45,6 +48,7 @@ class KalshiVenue:
         self._markets = MarketReads(self._client, clock)
         self._orders = OrderWrites(self._client, clock, settings.subaccount)
         self._key_id, self._subaccount = signer.key_id, settings.subaccount
+        self._clock = clock
         self._capabilities: Capabilities | None = None
 
     @property
@@ -62,9 +66,18 @@ class KalshiVenue:
         """See the port."""
         return self._markets.status()
 
+    @property
+    def stated_window(self) -> Window:
+        """Trading: a refusal for a pause may be its market's or its shard's alone, so `status` alone decides."""
+        return TRADING
+
     def market_rules(self, markets: Sequence[str]) -> dict[str, MarketRules]:
         """See the port."""
         return self._markets.market_rules(markets)
+
+    def discover(self, query: MarketQuery) -> list[ListedMarket]:
+        """See the port. Filters by event and series; combos are left out."""
+        return discover(self._client, query, self._clock.now_ms())
 
     def books(self, markets: Sequence[str]) -> dict[str, OrderBook]:
         """See the port."""

@@ -9,13 +9,16 @@ from msgspec import Struct
 from holdfast.clock import Clock
 from holdfast.core.book import OrderBook
 from holdfast.core.capabilities import Capabilities
+from holdfast.core.discovery import ListedMarket, MarketQuery
 from holdfast.core.market import MarketRules
 from holdfast.core.orders import Amendment, Cancellation, Fill, Placement, Reduction, Settlement
 from holdfast.core.outcomes import CancelOutcome, ChangeOutcome, PlaceOutcome, Refusal, Refused
+from holdfast.core.windows import Window
 from holdfast.venues.polymarket import client as api
 from holdfast.venues.polymarket.access import read_access
 from holdfast.venues.polymarket.account_reads import AccountReads
 from holdfast.venues.polymarket.client import PolymarketClient
+from holdfast.venues.polymarket.discovery import discover
 from holdfast.venues.polymarket.errors import read_failure
 from holdfast.venues.polymarket.headers import ApiCredentials
 from holdfast.venues.polymarket.market_reads import MarketReads
@@ -91,9 +94,18 @@ class PolymarketVenue:
         """See the port."""
         return self._markets.status()
 
+    @property
+    def stated_window(self) -> Window:
+        """See the port."""
+        return self._client.window
+
     def market_rules(self, markets: Sequence[str]) -> dict[str, MarketRules]:
         """See the port."""
         return self._markets.market_rules(markets)
+
+    def discover(self, query: MarketQuery) -> list[ListedMarket]:
+        """See the port. One entry per outcome token; filters by event and tag."""
+        return discover(self._client, query)
 
     def books(self, markets: Sequence[str]) -> dict[str, OrderBook]:
         """See the port."""

@@ -1,17 +1,20 @@
 """One signed, metered request at a time. Never retries: what an answer means is decided above."""
 
 from collections.abc import Callable
+from enum import StrEnum
 from time import perf_counter_ns
 
 from msgspec import Struct
 
 from holdfast.clock import Clock
 from holdfast.core.errors import VenueUnavailableError
-from holdfast.venues.polymarket.errors import Window, read_failure, window_of
+from holdfast.core.windows import TRADING, Window
+from holdfast.venues.polymarket.errors import read_failure, window_of
 from holdfast.venues.polymarket.headers import ApiCredentials
 from holdfast.venues.polymarket.settings import (
     BALANCE_COST,
     LIST_COST,
+    MARKET_LIST_COST,
     READ_BUCKET,
     READ_COST,
     REFRESH_COST,
@@ -24,6 +27,15 @@ READ_TIMEOUT_MS = 5_000
 WRITE_TIMEOUT_MS = 10_000
 
 
+class Host(StrEnum):
+    """Which of the venue's hosts answers: orders and books, positions, market lists, or the website."""
+
+    CLOB = "clob"
+    DATA = "data"
+    GAMMA = "gamma"
+    SITE = "site"
+
+
 class Endpoint(Struct, frozen=True):
     """One operation. `path` may end in a {} for an id; `cost` is in tokens of the read bucket, 0 for writes."""
 
@@ -31,8 +43,7 @@ class Endpoint(Struct, frozen=True):
     path: str
     cost: int = 0
     signed: bool = True
-    data_api: bool = False
-    site: bool = False
+    host: Host = Host.CLOB
 
     @property
     def name(self) -> str:
@@ -49,8 +60,10 @@ ORDER = Endpoint("GET", "/data/order/{}", LIST_COST)
 TRADES = Endpoint("GET", "/data/trades", LIST_COST)
 BALANCE = Endpoint("GET", "/balance-allowance", BALANCE_COST)
 REFRESH = Endpoint("GET", "/balance-allowance/update", REFRESH_COST)
-POSITIONS = Endpoint("GET", "/v2/positions", BALANCE_COST, signed=False, data_api=True)
-GEOBLOCK = Endpoint("GET", "/api/geoblock", READ_COST, signed=False, site=True)
+POSITIONS = Endpoint("GET", "/v2/positions", BALANCE_COST, signed=False, host=Host.DATA)
+MARKET_LIST = Endpoint("GET", "/markets/keyset", MARKET_LIST_COST, signed=False, host=Host.GAMMA)
+EVENT_LIST = Endpoint("GET", "/events/keyset", MARKET_LIST_COST, signed=False, host=Host.GAMMA)
+GEOBLOCK = Endpoint("GET", "/api/geoblock", READ_COST, signed=False, host=Host.SITE)
 PLACE = Endpoint("POST", "/order")
 PLACE_BATCH = Endpoint("POST", "/orders")
 CANCEL = Endpoint("DELETE", "/order")
@@ -61,7 +74,7 @@ HEARTBEAT = Endpoint("POST", "/v1/heartbeats")
 class PolymarketClient:
     """Thin HTTP for one account: signs, sends, counts, and pays for reads.
 
-    `window` is the restriction that the venue stated last, None where it stated none since it last took an order.
+    `window` is the restriction that the venue stated last, until it should be over or the venue takes an order.
     """
 
     def __init__(
@@ -74,11 +87,25 @@ class PolymarketClient:
         meter: Meter,
         stopwatch_ns: Callable[[], int] = perf_counter_ns,
     ) -> None:
-        self._clob, self._data, self._site = settings.clob_origin, settings.data_origin, settings.site_origin
+        self._origins = {
+            Host.CLOB: settings.clob_origin,
+            Host.DATA: settings.data_origin,
+            Host.GAMMA: settings.gamma_origin,
+            Host.SITE: settings.site_origin,
+        }
         self._address, self._credentials = address, credentials
         self._transport, self._clock, self._meter = transport, clock, meter
         self._stopwatch_ns = stopwatch_ns
-        self.window: Window | None = None
+        self._window = TRADING
+
+    @property
+    def window(self) -> Window:
+        """See above; TRADING where there is none."""
+        return self._window if self._clock.now_ms() < self._window.until_ms else TRADING
+
+    def clear_window(self) -> None:
+        """The venue took an order that it refuses in every window."""
+        self._window = TRADING
 
     def read(self, endpoint: Endpoint, query: str = "", item: str = "", body: bytes | None = None) -> bytes:
         """The body of a 2xx answer. Raises BudgetExhaustedError before sending, or a VenueError."""
@@ -123,8 +150,7 @@ class PolymarketClient:
     def _send(
         self, endpoint: Endpoint, path: str, query: str, body: bytes | None, headers: dict[str, str], timeout_ms: int
     ) -> HttpAnswer:
-        origin = self._site if endpoint.site else self._data if endpoint.data_api else self._clob
-        url = f"{origin}{path}"
+        url = f"{self._origins[endpoint.host]}{path}"
         if query:
             url = f"{url}?{query}"
         status = 0
@@ -135,6 +161,6 @@ class PolymarketClient:
         finally:
             self._meter.record(endpoint.name, status, (self._stopwatch_ns() - started) // 1_000)
         stated = window_of(answer, self._clock.now_ms())
-        if stated is not None and not endpoint.site:
-            self.window = stated
+        if stated is not None and endpoint.host is Host.CLOB:
+            self._window = stated
         return answer

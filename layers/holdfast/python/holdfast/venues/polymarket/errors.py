@@ -14,7 +14,7 @@ from holdfast.core.errors import (
     VenueUnavailableError,
 )
 from holdfast.core.outcomes import Refusal, Refused, Unknown
-from holdfast.venues.port import VenueMode
+from holdfast.core.windows import VenueMode, Window
 from holdfast.venues.transport import HttpAnswer
 
 T = TypeVar("T")
@@ -93,13 +93,6 @@ class ErrorBody(Struct, frozen=True):
     words: str = ""
     code: str = ""
     retry_after_s: int = 0
-
-
-class Window(Struct, frozen=True):
-    """A restriction of the whole venue, and until when it holds or is believed (UTC ms)."""
-
-    mode: VenueMode
-    until_ms: int
 
 
 def parse_body(body: bytes) -> ErrorBody:

@@ -12,6 +12,8 @@ from holdfast.clock import Clock
 from holdfast.core.book import OrderBook
 from holdfast.core.errors import InvalidInputError, VenueRefusedError, VenueUnavailableError
 from holdfast.core.market import MarketRules, MarketStatus, PriceBand
+from holdfast.core.skew import ClockReading
+from holdfast.core.windows import VenueMode
 from holdfast.venues.polymarket import client as api
 from holdfast.venues.polymarket.client import PolymarketClient
 from holdfast.venues.polymarket.errors import read_failure, window_of
@@ -28,7 +30,7 @@ from holdfast.venues.polymarket.wire import (
     size_units,
     whole_time,
 )
-from holdfast.venues.port import VenueMode, VenueStatus
+from holdfast.venues.port import VenueStatus
 
 # Ticks change while a market trades; a book that shows another tick replaces it at once.
 RULES_FRESH_MS = 60_000
@@ -61,26 +63,24 @@ class MarketReads:
 
     def status(self) -> VenueStatus:
         """See the port. A restriction shows in the answers to orders only, so the last one stated is remembered until
-        it should be over, or until the venue takes an order."""
+        it should be over, or until the venue takes an order. What is asked for is the venue's clock (GET /time)."""
+        sent_ms = self._clock.now_ms()
         answer = self._client.ask(api.TIME)
-        now_ms = self._clock.now_ms()
-        if not 200 <= answer.status < 300:
-            window = window_of(answer, now_ms)
-            if window is None:
-                raise read_failure(api.TIME.name, answer)
-            venue_time_ms = 0
-        else:
-            window = self._client.window
-            if window is not None and window.until_ms <= now_ms:
-                window = None
-            venue_time_ms = whole_time(decode(_TIME, answer.body, api.TIME.name), "time") * 1000
-        mode = window.mode if window else VenueMode.TRADING
+        received_ms = self._clock.now_ms()
+        clock = None
+        if 200 <= answer.status < 300:
+            venue_ms = whole_time(decode(_TIME, answer.body, api.TIME.name), "time") * 1000
+            clock = ClockReading(venue_ms, sent_ms, received_ms, 1000)
+        elif window_of(answer, received_ms) is None:
+            raise read_failure(api.TIME.name, answer)
+        window = self._client.window
         return VenueStatus(
-            active=mode is not VenueMode.RESTARTING,
-            trading=mode in (VenueMode.TRADING, VenueMode.POST_ONLY),
-            resumes_at_ms=window.until_ms if window else 0,
-            mode=mode,
-            venue_time_ms=venue_time_ms,
+            active=window.mode.takes_cancels,
+            trading=window.mode in (VenueMode.TRADING, VenueMode.POST_ONLY),
+            resumes_at_ms=window.until_ms,
+            mode=window.mode,
+            clock=clock,
+            states_mode=False,
         )
 
     def market_rules(self, markets: Sequence[str]) -> dict[str, MarketRules]:

@@ -12,9 +12,11 @@ from holdfast.venues.polymarket.typed_data import POLYGON, ZERO_WORD, bytes_word
 CLOB_HOST = "https://clob.polymarket.com"
 DATA_HOST = "https://data-api.polymarket.com"
 SITE_HOST = "https://polymarket.com"
+GAMMA_HOST = "https://gamma-api.polymarket.com"
 RELAYER_HOST = "https://relayer-v2.polymarket.com"
 LOCAL_DATA_PATH = "/data-api"
 LOCAL_SITE_PATH = "/site"
+LOCAL_GAMMA_PATH = "/gamma"
 LOCAL_RELAYER_PATH = "/relayer"
 READ_BUCKET = "read"
 WRITE_BUCKET = "write"
@@ -24,6 +26,7 @@ BOOKS_PER_CALL = 100  # the most is not documented
 # A cancel is one token and an order two, because the venue grants half as many orders as cancels a second.
 ORDER_COST, CANCEL_COST = 2, 1
 READ_COST, LIST_COST, BALANCE_COST, REFRESH_COST = 1, 2, 5, 20
+MARKET_LIST_COST = 4  # Gamma's markets: 300 requests in 10 s
 # Lists: 500 requests in 10 s. A full bucket and ten seconds of refill together stay below 90 % of that.
 _READS = Bucket(READ_BUCKET, refill=60, capacity=300)
 # New orders were seen to be missing from lists for up to 8 s (facts polymarket section 1.2).
@@ -47,8 +50,9 @@ class PolymarketSettings(Struct, frozen=True):
     """One account at Polymarket.
 
     `wallet` holds the money; empty means the key's own address, which only signature type 0 has. `base_url` replaces
-    the CLOB's host, `data_url` the data API's (of a local server: base_url and its path); plain http is accepted to
-    loopback only. `builder` attributes orders to a builder: 0x and 64 hexadecimal digits.
+    the CLOB's host, `data_url` the data API's and `gamma_url` that of the market lists (of a local server: base_url and
+    their paths); plain http is accepted to loopback only. `builder` attributes orders to a builder: 0x and 64
+    hexadecimal digits.
     """
 
     account: str
@@ -57,6 +61,7 @@ class PolymarketSettings(Struct, frozen=True):
     chain_id: int = POLYGON
     base_url: str = ""
     data_url: str = ""
+    gamma_url: str = ""
     builder: str = ""
     tier: str = "standard"
 
@@ -84,6 +89,13 @@ class PolymarketSettings(Struct, frozen=True):
         if self.data_url:
             return checked_origin(self.data_url)
         return self.clob_origin + LOCAL_DATA_PATH if self.base_url else DATA_HOST
+
+    @property
+    def gamma_origin(self) -> str:
+        """Where the paths of Gamma, the market lists, start. Raises InvalidInputError on a bad gamma_url."""
+        if self.gamma_url:
+            return checked_origin(self.gamma_url)
+        return self.clob_origin + LOCAL_GAMMA_PATH if self.base_url else GAMMA_HOST
 
     @property
     def site_origin(self) -> str:

@@ -165,7 +165,7 @@ class OrderWrites:
         if isinstance(outcome, Refused) and outcome.reason in (Refusal.OFF_GRID, Refusal.INVALID_SIZE):
             self._markets.forget(item.target.market)
         elif isinstance(outcome, Placed) and not item.target.post_only:
-            self._client.window = None
+            self._client.clear_window()
         return outcome
 
     def _write(self, endpoint: Endpoint, body: bytes, deadline_ms: int, *, single: bool) -> bytes | Refused | Unknown:
