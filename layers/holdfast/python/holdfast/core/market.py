@@ -1,10 +1,22 @@
 """The sides of a market and its rules: price bands, minimum sizes, status, close time."""
 
+import re
 from enum import StrEnum
 
 from msgspec import Struct
 
 from holdfast.core.errors import InvalidInputError
+
+_MARKET = re.compile(r"[A-Za-z0-9._:/@+-]{1,128}")
+
+
+def checked_market(market: str) -> str:
+    """A venue's market id, if it can travel in keys, paths and lists that commas part. Raises InvalidInputError."""
+    if not _MARKET.fullmatch(market):
+        raise InvalidInputError(
+            "market", market[:200], "a venue's market id: 1 to 128 letters, digits and . _ : / @ + -"
+        )
+    return market
 
 
 class Side(StrEnum):

@@ -3,7 +3,6 @@
 One item per market of an account, so no market is ever in both modes. Changes name the version that they replace.
 """
 
-import re
 from importlib import import_module
 from typing import Any, cast
 
@@ -11,13 +10,12 @@ import msgspec
 from msgspec import Struct, structs
 
 from holdfast.core.errors import ConditionFailedError, InvalidInputError
+from holdfast.core.market import checked_market
 from holdfast.core.strategy import Strategy
 from holdfast.state.port import Absent, Delete, Equals, Item, Key, Put, Store, Table
 
 MODES = ("quote", "protect")
 DEFAULT_STRATEGY = "holdfast.core.quoting:InventorySkewQuotes"
-
-_MARKET = re.compile(r"[A-Za-z0-9._:/@+-]{1,128}")
 
 Parameter = str | int | bool
 
@@ -39,7 +37,7 @@ class MarketConfig(Struct, frozen=True, kw_only=True):
     version: int = 0
 
     def __post_init__(self) -> None:
-        _check_market(self.market)
+        checked_market(self.market)
         if self.mode not in MODES:
             raise InvalidInputError(f"mode of market {self.market}", self.mode, f"one of {', '.join(MODES)}")
         if self.mode == "quote" and not self.strategy:
@@ -93,7 +91,7 @@ class MarketConfigs:
         self._store.write(Delete(self._key(market)))
 
     def _key(self, market: str) -> Key:
-        _check_market(market)
+        checked_market(market)
         return Key(Table.MARKETS, self._account, market)
 
 
@@ -145,14 +143,6 @@ def _parameters(config: MarketConfig, parameters_class: type[Struct]) -> Struct:
         raise InvalidInputError(_parameter(config, name), config.parameters.get(name, ""), allowed) from None
     except Exception as error:  # the same, from the Config's own check
         raise InvalidInputError(f"parameters of market {config.market}", config.parameters, _said(error)) from error
-
-
-def _check_market(market: str) -> None:
-    """A venue's id travels in keys, paths and lists that commas part."""
-    if not _MARKET.fullmatch(market):
-        raise InvalidInputError(
-            "market", market[:200], "a venue's market id: 1 to 128 letters, digits and . _ : / @ + -"
-        )
 
 
 def _said(error: Exception) -> str:
