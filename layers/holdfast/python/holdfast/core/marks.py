@@ -1,0 +1,103 @@
+"""What one market's prices are worth for what is held: own prices, and whether they may be acted on.
+
+Only the executable bid counts: what somebody pays for the held outcome now. A bid alone proves little, though. The
+rules, each from an incident of a peer (an abandoned bid of 0.01 sold winners at 0.99; a missing side skipped positions
+at -96 %; a stop fired on a stale middle while the bid was healthy; another slept on one):
+
+| the book, net of our own orders                  | what it is good for                                         |
+|--------------------------------------------------|-------------------------------------------------------------|
+| older than `stale_after_ms`                      | nothing: stale                                              |
+| no bid (with or without an ask)                  | nothing: nobody buys                                        |
+| bid at or above the ask                          | nothing: crossed, two reads that do not fit                 |
+| bid, and an ask at most `max_spread` above it    | everything: trusted                                         |
+| bid, and an ask further above it: too wide       | a level that the bid has reached is confirmed by the ask at |
+|                                                  | or below it too, or by a trade no older than                |
+|                                                  | `stale_after_ms` at or below it and at most `max_spread`    |
+|                                                  | above the bid; nothing else                                 |
+| bid, no ask: one-sided                           | nothing is confirmed; the last trade alone is no market     |
+
+So a position bought at 0.99 does not fire on 0.01 bid, 0.99 asked (the ask is above every stop), and does on 0.05 bid,
+0.30 asked with a stop at 0.50. A bid that has reached no level needs no witness: it can be sold to, so no stop is due.
+"""
+
+from msgspec import Struct
+
+from holdfast.core.book import OrderBook
+from holdfast.core.bracket import own_price
+from holdfast.core.market import MarketRules, PriceBand, Side
+
+
+class Mark(Struct, frozen=True, gc=False):
+    """One instrument's prices at one time, in own price units; None where there is none.
+
+    `bid_size` is what the best bid takes. `at_ms` is when the book was last true (our clock, UTC ms).
+    """
+
+    bid: int | None
+    ask: int | None
+    bid_size: int
+    at_ms: int
+    last_trade: int | None = None
+    last_trade_at_ms: int = 0
+
+
+NO_MARK = Mark(bid=None, ask=None, bid_size=0, at_ms=0)
+"""No book at all."""
+
+
+def mark_of(
+    book: OrderBook | None,
+    side: Side,
+    one: int | None,
+    *,
+    last_trade: int | None = None,
+    last_trade_at_ms: int = 0,
+) -> Mark:
+    """The mark of what is held, from its market's book net of our own orders (None: there is none).
+
+    `side` is the entry's; `last_trade` is a price of the market's book, not an own price. Raises InvalidInputError
+    where a second outcome is said to be held at a venue that has none in the same book.
+    """
+    if book is None:
+        return NO_MARK
+    traded = None if last_trade is None else own_price(last_trade, side, one)
+    if side is Side.BUY:
+        bid, ask = book.best_bid, book.best_ask
+        size = 0 if bid is None else book.bids[bid]
+        return Mark(bid, ask, size, book.at_ms, traded, last_trade_at_ms)
+    low, high = book.best_ask, book.best_bid
+    bid = None if low is None else own_price(low, side, one)
+    ask = None if high is None else own_price(high, side, one)
+    return Mark(bid, ask, 0 if low is None else book.asks[low], book.at_ms, traded, last_trade_at_ms)
+
+
+def sellable_depth(book: OrderBook, side: Side, one: int | None, floor: int) -> int:
+    """How much of what is held the book takes at the own price `floor` or better; `side` is the entry's."""
+    return book.depth(side, own_price(floor, side, one))
+
+
+def own_rules(rules: MarketRules, side: Side, one: int | None) -> MarketRules:
+    """The market's rules with its price bands in own prices, so that ticks and ends are those of what is held."""
+    if side is Side.BUY:
+        return rules
+    bands = tuple(
+        PriceBand(own_price(band.high, side, one), own_price(band.low, side, one), band.step)
+        for band in reversed(rules.bands)
+    )
+    return MarketRules(
+        rules.market, bands, rules.min_size, rules.size_step, rules.status, rules.shard, rules.close_at_ms
+    )
+
+
+def untrusted(mark: Mark, now_ms: int, stale_after_ms: int, max_spread: int) -> str:
+    """Why the bid may not be acted on as it stands, in one word; "" where it is trusted (see the table above)."""
+    if now_ms - mark.at_ms > stale_after_ms:
+        return "stale"
+    bid, ask = mark.bid, mark.ask
+    if bid is None:
+        return "no_bid"
+    if ask is None:
+        return "one_sided"
+    if bid >= ask:
+        return "crossed"
+    return "wide" if ask - bid > max_spread else ""
