@@ -4,11 +4,15 @@ import pytest
 from msgspec import structs
 
 from holdfast.core.bracket import Bracket, BracketState, Entry, Exit, ExitMode, ExitSource, Levels, moved
-from holdfast.core.errors import ConditionFailedError
+from holdfast.core.errors import ClaimLostError, ConditionFailedError, LeaseLostError
+from holdfast.core.journal import JournalEntry, Operation, WriteItem
 from holdfast.core.market import Side
+from holdfast.core.orders import Purpose
 from holdfast.core.positions import Position
 from holdfast.core.trade import trade_of
 from holdfast.state.brackets import Brackets
+from holdfast.state.journal import Journal
+from holdfast.state.leases import acquire
 from holdfast.state.port import Store
 
 BRACKET = Bracket(
@@ -75,3 +79,25 @@ def test_trades_of_one_market_count_from_their_own_entry(brackets: Brackets) -> 
 def test_other_accounts_brackets_are_not_ours(store: Store, brackets: Brackets) -> None:
     brackets.save(BRACKET)
     assert Brackets(store, "b").open() == {}
+
+
+def test_order_of_a_claim_that_is_lost_is_never_journaled_so_never_sent(store: Store, brackets: Brackets) -> None:
+    """One-exit: of two writers that fire one stop, the second finds its claim gone before it sends a byte."""
+    lease = acquire(store, "a", "brackets", "w", 0, 60_000, None)
+    assert lease is not None
+    seen = brackets.save(BRACKET)
+    exiting = moved(seen, BracketState.EXITING, "stop", "d1", exit=EXIT)
+    journal = Journal(store, "a")
+    item = WriteItem("M", Side.SELL, "c-1", price=3_200, size=100)
+    first = JournalEntry(
+        "brackets-1-1", "a", Operation.PLACE, Purpose.EXIT, (item,), "", "d1", lease.fence, 0, 10_000, 12_000
+    )
+    journal.open(first, lease, [brackets.claim(exiting)])
+    with pytest.raises(ClaimLostError) as lost:
+        journal.open(structs.replace(first, entry_id="brackets-1-2"), lease, [brackets.claim(exiting)])
+    assert lost.value.markets == ("M",)
+    assert [entry.entry_id for entry in journal.live()] == ["brackets-1-1"]
+    fallen = acquire(store, "a", "brackets", "other", 61_000, 60_000, store.get(lease.key))
+    assert fallen is not None
+    with pytest.raises(LeaseLostError):
+        journal.open(structs.replace(first, entry_id="brackets-1-3"), lease, [])

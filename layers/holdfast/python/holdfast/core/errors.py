@@ -64,6 +64,17 @@ class LeaseLostError(HoldfastError):
     """Another writer holds the lease now. This tick must stop before its next write."""
 
 
+class ClaimLostError(HoldfastError):
+    """Another writer changed brackets that a write was for. Nothing was sent; whoever loses re-reads them.
+
+    `markets` are those of the lost claims.
+    """
+
+    def __init__(self, markets: tuple[str, ...]) -> None:
+        self.markets = markets
+        super().__init__(f"another writer changed the bracket of {', '.join(markets)}")
+
+
 class SwitchesInvalidError(HoldfastError):
     """The switches can't be used. The last valid set stays in force, entries and quotes stop, exits go on."""
 

@@ -15,6 +15,7 @@ from holdfast.core.outcomes import CancelOutcome, ChangeOutcome, Outcome, PlaceO
 from holdfast.jobs.ports import Ports
 from holdfast.state.journal import Journal
 from holdfast.state.leases import Lease, renew
+from holdfast.state.port import Put
 
 # The longest a request may take; after it nobody waits for the answer.
 REQUEST_MS = 10_000
@@ -33,9 +34,9 @@ SomeOutcome = TypeVar("SomeOutcome", bound=Outcome)
 class Writes:
     """The only way a job sends orders. Holds and renews the lease, and numbers this tick's writes.
 
-    Every method raises BudgetExhaustedError, LeaseLostError or (placing, where orders are prepared first) a
-    VenueError before anything is sent; what the venue did with a request that was sent is in the outcomes, never in an
-    exception.
+    Every method raises BudgetExhaustedError, LeaseLostError, ClaimLostError (where claims come along: they are made in
+    the transaction that opens the journal entry) or (placing, where orders are prepared first) a VenueError before
+    anything is sent; what the venue did with a request that was sent is in the outcomes, never in an exception.
     """
 
     def __init__(self, ports: Ports, lease: Lease, clock: Clock) -> None:
@@ -45,7 +46,9 @@ class Writes:
         self.journal = Journal(ports.store, lease.account)
         self.lease = lease
 
-    def place(self, batch: Sequence[Placement], decision_id: str, *, exit: bool = False) -> list[PlaceOutcome]:
+    def place(
+        self, batch: Sequence[Placement], decision_id: str, *, exit: bool = False, claims: Sequence[Put] = ()
+    ) -> list[PlaceOutcome]:
         """Place one batch of one purpose. Identities that the venue computes are in the journal before it is sent."""
         batch = self._ports.venue.prepare(batch)
         self._ports.throttle.take("write", self._costs.create * len(batch), exit=exit)
@@ -57,9 +60,12 @@ class Writes:
             batch,
             decision_id,
             lambda deadline_ms: self._ports.venue.place(batch, deadline_ms),
+            claims,
         )
 
-    def cancel(self, batch: Sequence[Cancellation], decision_id: str, *, exit: bool = False) -> list[CancelOutcome]:
+    def cancel(
+        self, batch: Sequence[Cancellation], decision_id: str, *, exit: bool = False, claims: Sequence[Put] = ()
+    ) -> list[CancelOutcome]:
         """Cancel one batch."""
         self._ports.throttle.take("write", self._costs.cancel * len(batch), exit=exit)
         items = [WriteItem(o.market, o.side, o.client_order_id, o.order_id, shard=o.shard) for o in batch]
@@ -70,6 +76,7 @@ class Writes:
             batch,
             decision_id,
             lambda deadline_ms: self._ports.venue.cancel(batch, deadline_ms),
+            claims,
         )
 
     def amend(self, order: Amendment, decision_id: str) -> list[ChangeOutcome]:
@@ -147,6 +154,7 @@ class Writes:
         batch: Sequence[object],
         decision_id: str,
         call: Callable[[int], list[SomeOutcome]],
+        claims: Sequence[Put] = (),
     ) -> list[SomeOutcome]:
         self._keep_lease()
         now_ms = self._clock.now_ms()
@@ -164,7 +172,7 @@ class Writes:
             deadline_ms=now_ms + REQUEST_MS,
             resolvable_at_ms=now_ms + REQUEST_MS + RESOLVE_SLACK_MS,
         )
-        self.journal.open(entry, self.lease)
+        self.journal.open(entry, self.lease, claims)
         outcomes = call(entry.deadline_ms)
         self._close(entry, outcomes)
         self._heed(outcomes)

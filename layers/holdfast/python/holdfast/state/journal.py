@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from holdfast.core.errors import ConditionFailedError, LeaseLostError
+from holdfast.core.errors import ClaimLostError, ConditionFailedError, LeaseLostError
 from holdfast.core.journal import JournalEntry
 from holdfast.core.orders import Purpose
 from holdfast.state.leases import Lease
@@ -52,11 +52,18 @@ class Journal:
         """Every entry that is not retired; each job's oldest first, by fence and number: writers' clocks disagree."""
         return [_decoder.decode(item["entry"]) for item in self._store.query(Table.CONTROL, self._pk)]
 
-    def open(self, entry: JournalEntry, lease: Lease) -> None:
-        """Record a write before it is sent, if the lease is still ours. Raises LeaseLostError otherwise."""
+    def open(self, entry: JournalEntry, lease: Lease, claims: Sequence[Put] = ()) -> None:
+        """Record a write before it is sent, with the claims on the brackets that it is for: all of it or nothing.
+
+        Raises ClaimLostError where another writer changed one of them (sort key: the market), else LeaseLostError
+        where the lease is no longer ours.
+        """
         try:
-            self._store.transact([Put(Table.CONTROL, self._item(entry), Absent()), lease.check])
-        except ConditionFailedError:
+            self._store.transact([Put(Table.CONTROL, self._item(entry), Absent()), lease.check, *claims])
+        except ConditionFailedError as lost:
+            taken = tuple(claims[index - 2].item["sk"] for index in lost.failed if index >= 2)
+            if taken and not {0, 1} & set(lost.failed):
+                raise ClaimLostError(taken) from None
             raise LeaseLostError(f"fence {lease.fence} of {lease.key.pk} is no longer ours") from None
 
     def reopen(self, entry: JournalEntry, lease: Lease) -> None:
