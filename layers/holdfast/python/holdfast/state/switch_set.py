@@ -57,6 +57,10 @@ class Switches(BaseModel):
         False, "Plan and log, but send no new entries and quotes. What is live already is still managed."
     )
     use_batch_execution: bool = _yes_or_no(True, "Send orders and cancels in batches. false: the same plan one by one.")
+    use_gasless: bool = _yes_or_no(
+        False,
+        "Redeem what resolved through the venue's relayer, which pays the gas. false: left to the owner, and said.",
+    )
     halt: bool = _yes_or_no(False, "Cancel every quote and entry and place none. Exits go on.")
     config_refresh_ticks: int = _whole(10, 1, 1000, "Read market configs and rules again after this many ticks.")
     execution_interval_seconds: int = _whole(
@@ -87,7 +91,7 @@ class Switches(BaseModel):
         5, 3, 100, "A quote expires this many intervals ahead, unless a tick renews it."
     )
 
-    @field_validator("dry_run", "use_batch_execution", "halt", mode="before")
+    @field_validator("dry_run", "use_batch_execution", "use_gasless", "halt", mode="before")
     @classmethod
     def _only_true_or_false(cls, value: object) -> object:
         """pydantic would also take "on", "y" or "1"; what stops trading should be spelled out."""

@@ -11,7 +11,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from holdfast.core.book import OrderBook
-from holdfast.core.capabilities import Capabilities
+from holdfast.core.capabilities import Bucket, Capabilities
 from holdfast.core.discovery import ListedMarket, MarketQuery
 from holdfast.core.market import MarketRules
 from holdfast.core.orders import (
@@ -24,6 +24,7 @@ from holdfast.core.orders import (
     Settlement,
 )
 from holdfast.core.outcomes import CancelOutcome, ChangeOutcome, PlaceOutcome
+from holdfast.core.redemption import Redeemable, Redemption, RedemptionRead, SignedRedemption, SubmitOutcome
 from holdfast.core.skew import ClockReading
 from holdfast.core.windows import VenueMode, Window
 
@@ -225,4 +226,39 @@ class Venue(Protocol):
 
     def decrease(self, reduction: Reduction, deadline_ms: int) -> ChangeOutcome:
         """Reduce one order's remaining size in place."""
+        ...
+
+
+class Redeems(Protocol):
+    """Turning what resolved into money, at a venue that does not pay out by itself. Others have no such port."""
+
+    @property
+    def bucket(self) -> Bucket:
+        """The bucket of submits, apart from those of orders."""
+        ...
+
+    @property
+    def cost(self) -> int:
+        """Tokens of one submit."""
+        ...
+
+    @property
+    def obstacle(self) -> str:
+        """Why this account's redemptions can't be submitted, and what its owner can do; empty where they can."""
+        ...
+
+    def redeemable(self) -> list[Redeemable]:
+        """Every resolved holding by condition, those that pay nothing included. Raises a VenueError."""
+        ...
+
+    def prepare(self, wanted: Redeemable, identity: str) -> SignedRedemption:
+        """The signed transaction for what `redeemable` returned last. Raises a VenueError; sends nothing."""
+        ...
+
+    def submit(self, signed: SignedRedemption, deadline_ms: int) -> SubmitOutcome:
+        """Send it, once. Nothing is sent after `deadline_ms`. Raises nothing for what the venue answered."""
+        ...
+
+    def look_up(self, record: Redemption) -> RedemptionRead:
+        """What became of an attempt. Raises a VenueError where nothing can be read."""
         ...
