@@ -91,7 +91,7 @@ class RequestState(StrEnum):
 def instrument(text: str) -> tuple[str, Side]:
     """A market and the entry's side from "MARKET" (its first outcome) or "MARKET:NO" (its second).
 
-    The second outcome exists in a market's one book where the venue nets; elsewhere each outcome is a market of its own.
+    The second outcome is in the same book where the venue nets; elsewhere each outcome is a market of its own.
     """
     market, colon, outcome = text.rpartition(":")
     if colon and outcome.upper() in ("NO", "YES"):
