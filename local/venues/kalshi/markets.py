@@ -53,6 +53,8 @@ class MarketSpec(Struct, frozen=True):
     fee_type: str = "quadratic"
     fee_multiplier: Decimal = Decimal(1)
     prints_trades: bool = False
+    title: str = ""
+    outcome: str = ""
 
     def __post_init__(self) -> None:
         if not self.ticker:
@@ -67,6 +69,7 @@ class Market:
     def __init__(self, spec: MarketSpec, series: Series, created_at_ms: int) -> None:
         self.ticker, self.shard, self.series = spec.ticker, spec.shard, series
         self.event = spec.event or spec.ticker
+        self.title, self.outcome = spec.title or spec.ticker, spec.outcome or spec.ticker
         self.structure = spec.structure
         self.bands = spec.bands or STRUCTURES[spec.structure]
         self.open_at_ms, self.close_at_ms = spec.open_at_ms, spec.close_at_ms

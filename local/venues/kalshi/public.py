@@ -17,18 +17,27 @@ _BY_FILTER = {
 }
 _NOT_SERVED = (
     *("min_created_ts", "max_created_ts", "min_updated_ts", "max_updated_ts"),
-    *("min_settled_ts", "max_settled_ts", "mve_filter"),
+    *("min_settled_ts", "max_settled_ts"),
 )
+_CLOSE_TIMES = ("min_close_ts", "max_close_ts")
+_COMBOS = "KXMVE"
 _MOST_BOOKS = 100
 _DEEPEST = 100
 _MOST_TICKERS = 1_000
 
 
 def list_markets(call: Call) -> Response:
-    """GET /markets, by ticker. A filter that this server does not know is refused, never ignored."""
+    """GET /markets, by ticker. A filter that this server does not know is refused, never ignored.
+
+    So are close times together with a status other than closed: the published specification calls them exclusive, and
+    what the venue answers is not known.
+    """
     for name in _NOT_SERVED:
         if call.request.parameter(name) is not None:
             raise bad_query(f"{name} is not served by the local exchange")
+    timed = any(call.request.parameter(name) is not None for name in _CLOSE_TIMES)
+    if timed and call.request.parameter("status") not in (None, "closed"):
+        raise bad_query("close times are compatible with no status but closed")
     now_ms, after = call.state.now_ms, call.after()
     tickers = call.words("tickers", _MOST_TICKERS)
     found = (call.state.markets.get(t) for t in tickers) if tickers else iter(call.state.markets.values())
@@ -104,10 +113,13 @@ def _wanted(call: Call, market: Market) -> bool:
     status = call.choice("status", _BY_FILTER)
     event, series = call.request.parameter("event_ticker"), call.request.parameter("series_ticker")
     first, last = call.integer("min_close_ts", 0), call.integer("max_close_ts", 0)
+    combos = call.choice("mve_filter", ("only", "exclude"))
+    closes_ms = market.close_at_ms or shapes.NEVER_MS
     return (
         (status is None or market.state(call.state.now_ms) in _BY_FILTER[status])
         and event in (None, market.event)
         and series in (None, market.series.ticker)
-        and (first is None or market.close_at_ms >= first * 1000)
-        and (last is None or 0 < market.close_at_ms <= last * 1000)
+        and (combos is None or (combos == "only") == market.series.ticker.startswith(_COMBOS))
+        and (first is None or closes_ms >= first * 1000)
+        and (last is None or closes_ms <= last * 1000)
     )

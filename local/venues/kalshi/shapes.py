@@ -13,7 +13,7 @@ from local.venues.kalshi.wire import ONE, cents, count, dollars, iso, money
 _OUTCOME = {Side.BUY: "yes", Side.SELL: "no"}
 _BOOK = {Side.BUY: "bid", Side.SELL: "ask"}
 # A market that never closes shows a time so far ahead that nobody waits for it.
-_NEVER_MS = 4_102_444_800_000
+NEVER_MS = 4_102_444_800_000
 
 
 def order(row: Order) -> dict[str, Any]:
@@ -127,13 +127,14 @@ def settlement(row: SettlementRow) -> dict[str, Any]:
 
 def market(row: Market, now_ms: int) -> dict[str, Any]:
     """Market."""
-    closes = iso(row.close_at_ms or _NEVER_MS)
+    closes = iso(row.close_at_ms or NEVER_MS)
     found = {
         "ticker": row.ticker,
         "event_ticker": row.event,
         "market_type": "binary",
-        "yes_sub_title": row.ticker,
-        "no_sub_title": row.ticker,
+        "title": row.title,
+        "yes_sub_title": row.outcome,
+        "no_sub_title": row.outcome,
         "created_time": iso(row.created_at_ms),
         "updated_time": iso(row.updated_at_ms),
         "open_time": iso(row.open_at_ms or row.created_at_ms),

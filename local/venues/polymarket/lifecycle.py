@@ -50,6 +50,7 @@ class Tape:
             return []
         market.last_price = price
         market.volume += size
+        market.turnover += size * price
         executions = market.engine.apply_trade(price, size, aggressor, now_ms)
         book(self._state, market, executions, now_ms)
         return executions

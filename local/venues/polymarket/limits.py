@@ -153,6 +153,8 @@ IP_LIMITS = {
     "GET /auth/derive-api-key": 100,
     "GET /auth/api-keys": 100,
     "GET /gamma/markets": 300,
+    "GET /gamma/markets/keyset": 300,
+    "GET /gamma/events/keyset": 500,
     "GET /data-api/v2/positions": 150,
 }
 _DEFAULT_IP_LIMIT = 9_000

@@ -24,7 +24,8 @@ class MarketSpec(Struct, frozen=True):
     """What defines a market. `name` is its slug. Condition id and tokens are derived from it where they are not given.
 
     `version` is Gamma's: "v1" trades CTF tokens, "v2" position ids of exchange V3. `tick` is in price units, `min_size`
-    in shares. `close_at_ms` 0 means never; closing here only ends trading. `prints_trades`: see MatchingEngine.
+    in shares. `close_at_ms` 0 means never; closing here only ends trading. `prints_trades`: see MatchingEngine. `event`
+    is the slug of the event that it belongs to, its own where it has none.
     """
 
     name: str
@@ -41,6 +42,9 @@ class MarketSpec(Struct, frozen=True):
     close_at_ms: int = 0
     taker_delay_ms: int = 0
     prints_trades: bool = False
+    event: str = ""
+    event_title: str = ""
+    tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -56,6 +60,7 @@ class Market:
 
     def __init__(self, spec: MarketSpec, created_at_ms: int, number: int) -> None:
         self.spec, self.name, self.number = spec, spec.name, number
+        self.event, self.event_title = spec.event or spec.name, spec.event_title or spec.question or spec.name
         self.condition_id, self.tokens = _identity(spec)
         self.tick, self.fees = spec.tick, spec.fees
         self.min_size = SCALE.size(spec.min_size, "min_size")
@@ -65,7 +70,7 @@ class Market:
         self.winner: int | None = None
         self.resolved_at_ms = 0
         self.last_price = 0
-        self.volume = 0
+        self.volume = self.turnover = 0
 
     @property
     def domain(self) -> Domain:

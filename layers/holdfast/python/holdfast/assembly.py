@@ -88,7 +88,7 @@ def check_account(account: Account) -> None:
         api_origin(_kalshi_settings(account))
     elif account.venue == "polymarket":
         settings = _polymarket_settings(account)
-        _ = settings.clob_origin, settings.data_origin, settings.builder_word
+        _ = settings.clob_origin, settings.data_origin, settings.gamma_origin, settings.builder_word
 
 
 def _kalshi_settings(account: Account) -> "KalshiSettings":
@@ -100,11 +100,11 @@ def _kalshi_settings(account: Account) -> "KalshiSettings":
 
 
 def _polymarket_settings(account: Account) -> "PolymarketSettings":
-    """From the record's options: wallet, signature_type (0 to 3), tier, builder, data_url."""
+    """From the record's options: wallet, signature_type (0 to 3), tier, builder, data_url, gamma_url."""
     from holdfast.venues.polymarket.settings import PolymarketSettings
     from holdfast.venues.polymarket.signer import SignatureType
 
-    known = {"wallet", "signature_type", "tier", "builder", "data_url"}
+    known = {"wallet", "signature_type", "tier", "builder", "data_url", "gamma_url"}
     unknown = sorted(account.options.keys() - known)
     if unknown:
         raise InvalidInputError(f"options of account {account.account_id}", unknown[0], ", ".join(sorted(known)))

@@ -21,7 +21,6 @@ from holdfast.venues.kalshi.wire import (
     price_units,
     side_of,
     size_units,
-    time_ms,
 )
 from holdfast.venues.kalshi.wire_reads import (
     AsOfAnswer,
@@ -36,6 +35,7 @@ from holdfast.venues.kalshi.wire_reads import (
     SettlementPage,
     SettlementRow,
 )
+from holdfast.venues.moments import time_ms
 from holdfast.venues.port import Balance, OpenOrders, OrderRead, OrderStatus, VenuePosition
 
 _NOT_FOUND = 404

@@ -9,19 +9,31 @@ from holdfast.clock import Clock
 from holdfast.core.book import OrderBook
 from holdfast.core.errors import InvalidInputError, VenueUnavailableError
 from holdfast.core.market import MarketRules, MarketStatus, PriceBand
+from holdfast.core.skew import ClockReading
+from holdfast.core.windows import VenueMode
 from holdfast.venues.kalshi import client as api
 from holdfast.venues.kalshi.client import KalshiClient
 from holdfast.venues.kalshi.errors import read_failure
 from holdfast.venues.kalshi.limits import BOOKS_PER_CALL
 from holdfast.venues.kalshi.pages import rows
-from holdfast.venues.kalshi.wire import SCALE, book_levels, decode, price_units, time_ms
-from holdfast.venues.kalshi.wire_reads import BooksAnswer, BookSides, MarketPage, MarketRow, ShardStatus, StatusAnswer
-from holdfast.venues.port import VenueMode, VenueStatus
+from holdfast.venues.kalshi.wire import SCALE, book_levels, decode, price_units
+from holdfast.venues.kalshi.wire_reads import (
+    BooksAnswer,
+    BookSides,
+    ListedRow,
+    MarketPage,
+    MarketRow,
+    ShardStatus,
+    StatusAnswer,
+)
+from holdfast.venues.moments import time_ms
+from holdfast.venues.port import VenueStatus
+from holdfast.venues.transport import date_ms
 
 TICKERS_PER_CALL = 100  # keeps the address below the usual 8 kB
-_MIN_SIZE = SCALE.size("0.01")  # fractional contracts everywhere (facts kalshi section 9)
+MIN_SIZE = SCALE.size("0.01")  # fractional contracts everywhere (facts kalshi section 9)
 _WHOLE_CENTS = (PriceBand(low=0, high=SCALE.one, step=SCALE.price("0.01")),)
-_STATUSES = {
+STATUSES = {
     "initialized": MarketStatus.PAUSED,
     "inactive": MarketStatus.PAUSED,
     "active": MarketStatus.OPEN,
@@ -46,19 +58,28 @@ class MarketReads:
         self._client, self._clock = client, clock
 
     def status(self) -> VenueStatus:
-        """See the port. Trading while any shard trades; the shards that don't are listed."""
+        """See the port. Trading while any shard trades; the shards that don't are listed.
+
+        No answer of the venue is known to state its clock, but every HTTP answer has a Date, to the second.
+        """
+        sent_ms = self._clock.now_ms()
         answer = self._client.ask(api.STATUS)
+        received_ms = self._clock.now_ms()
         if answer.status not in _STATUS_CODES:
             raise read_failure(api.STATUS.name, answer.status, answer.body)
         status = decode(_STATUS, answer.body, api.STATUS.name)
         shards = status.exchange_index_statuses or []
         parts: Sequence[ShardStatus | StatusAnswer] = shards or [status]
-        trading = any(_trades(part) for part in parts)
+        active, trading = any(part.exchange_active for part in parts), any(_trades(part) for part in parts)
+        stopped = VenueMode.CANCEL_ONLY if active else VenueMode.DISABLED
+        venue_ms = date_ms(answer.headers)
         return VenueStatus(
-            active=any(part.exchange_active for part in parts),
+            active=active,
             trading=trading,
-            mode=VenueMode.TRADING if trading else VenueMode.DISABLED,
+            mode=VenueMode.TRADING if trading else stopped,
             paused_shards=tuple(shard.exchange_index for shard in shards if not _trades(shard)),
+            shut_shards=tuple(shard.exchange_index for shard in shards if not shard.exchange_active),
+            clock=ClockReading(venue_ms, sent_ms, received_ms, 1000) if venue_ms else None,
             resumes_at_ms=time_ms(status.exchange_estimated_resume_time, "exchange_estimated_resume_time"),
         )
 
@@ -96,7 +117,7 @@ def _rules(row: MarketRow) -> MarketRules:
     """A status that we don't know takes no orders of ours. Where the price ranges are missing or no grid, whole cents
     hold: they are valid in every structure (facts kalshi section 9), and one odd market stops no other."""
     try:
-        return _rules_with(row, _bands(row))
+        return _rules_with(row, bands_of(row))
     except (InvalidInputError, VenueUnavailableError):
         return _rules_with(row, _WHOLE_CENTS)
 
@@ -105,15 +126,16 @@ def _rules_with(row: MarketRow, bands: tuple[PriceBand, ...]) -> MarketRules:
     return MarketRules(
         market=row.ticker,
         bands=bands,
-        min_size=_MIN_SIZE,
-        size_step=_MIN_SIZE,
-        status=_STATUSES.get(row.status, MarketStatus.PAUSED),
+        min_size=MIN_SIZE,
+        size_step=MIN_SIZE,
+        status=STATUSES.get(row.status, MarketStatus.PAUSED),
         shard=row.exchange_index,
         close_at_ms=time_ms(row.close_time, "market.close_time"),
     )
 
 
-def _bands(row: MarketRow) -> tuple[PriceBand, ...]:
+def bands_of(row: MarketRow | ListedRow) -> tuple[PriceBand, ...]:
+    """The price grid, ascending. Raises VenueUnavailableError where it can't be read."""
     bands = (
         PriceBand(
             low=price_units(band.start, "price_ranges.start"),

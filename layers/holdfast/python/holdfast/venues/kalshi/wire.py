@@ -5,7 +5,6 @@ at the venue breaks nothing. A missing or unreadable field that money depends on
 name; there are no plausible defaults.
 """
 
-from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperation, Overflow
 from functools import lru_cache
 from typing import TypeVar
@@ -22,8 +21,6 @@ SCALE = Scale(price_decimals=4, size_decimals=2)
 # kalshi section 4).
 AUTO_SHARD = -1
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 _REMEMBERED_NUMBERS = 1 << 15
 # No amount of dollars has more digits than this.
 _BOUNDED = Context(prec=60, Emin=-60, Emax=60, traps=[InvalidOperation, Overflow])
@@ -71,19 +68,6 @@ def cost_units(text: str, field: str) -> int:
 def gain_units(text: str, field: str) -> int:
     """Dollars that we own to money units. Finer than the scale: rounded down, so that it is never overstated."""
     return _money(text, field, ROUND_FLOOR)
-
-
-def time_ms(text: str | None, field: str) -> int:
-    """RFC 3339 text to UTC ms; 0 where there is none (null, empty, or year 1)."""
-    if not text:
-        return 0
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise VenueUnavailableError(f"{field}: {text!r} is not a time") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max((moment - _EPOCH) // _MILLISECOND, 0)
 
 
 def side_of(book_side: str | None, outcome_side: str | None, field: str) -> Side:

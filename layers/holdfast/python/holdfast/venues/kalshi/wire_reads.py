@@ -134,6 +134,31 @@ class MarketPage(Struct, frozen=True):
     cursor: str | None = None
 
 
+class ListedRow(Struct, frozen=True):
+    """Market, as market discovery shows it. Volumes and sizes came in March 2026; titles are deprecated."""
+
+    ticker: str
+    event_ticker: str
+    status: str
+    yes_sub_title: str
+    title: str | None = None
+    close_time: str | None = None
+    yes_bid_dollars: str | None = None
+    yes_ask_dollars: str | None = None
+    yes_bid_size_fp: str | None = None
+    yes_ask_size_fp: str | None = None
+    last_price_dollars: str | None = None
+    volume_24h_fp: str | None = None
+    price_ranges: list[PriceRange] | None = None
+
+
+class ListedPage(Struct, frozen=True):
+    """GetMarketsResponse, for market discovery."""
+
+    markets: list[ListedRow] | None
+    cursor: str | None = None
+
+
 class BookSides(Struct, frozen=True):
     """Bids of YES and bids of NO, each [price, count], dollars; a side without bids may be null."""
 

@@ -210,17 +210,25 @@ def size_units(value: Decimal, field: str) -> int:
 
 def executed_price(value: Decimal, side: Side, field: str) -> int:
     """The price of a fill to price units. An average may be finer: it is rounded against us, never for us."""
-    return _rounded(value, SCALE.price_decimals, ROUND_CEILING if side is Side.BUY else ROUND_FLOOR, field)
+    return rounded_units(value, SCALE.price_decimals, ROUND_CEILING if side is Side.BUY else ROUND_FLOOR, field)
 
 
 def cost_units(value: Decimal, field: str) -> int:
     """Dollars that we pay to money units, rounded up."""
-    return _rounded(value, SCALE.money_decimals, ROUND_CEILING, field)
+    return rounded_units(value, SCALE.money_decimals, ROUND_CEILING, field)
 
 
 def gain_units(value: Decimal, field: str) -> int:
     """Dollars that we own to money units, rounded down."""
-    return _rounded(value, SCALE.money_decimals, ROUND_FLOOR, field)
+    return rounded_units(value, SCALE.money_decimals, ROUND_FLOOR, field)
+
+
+def rounded_units(value: Decimal, decimals: int, rounding: str, field: str) -> int:
+    """Any amount to units of 10^-decimals, rounded as said."""
+    try:
+        return int(value.scaleb(decimals).to_integral_value(rounding))
+    except (InvalidOperation, ValueError, OverflowError):
+        raise VenueUnavailableError(f"{field}: {value!r} is not an amount") from None
 
 
 def amount_units(text: str | None, field: str) -> int | None:
@@ -262,13 +270,6 @@ def book_levels(levels: Iterable[LevelRow] | None, field: str) -> list[Level]:
 def status_word(status: str) -> str:
     """A status without the prefix that some answers put before it."""
     return status.upper().removeprefix("ORDER_STATUS_").removeprefix("TRADE_STATUS_")
-
-
-def _rounded(value: Decimal, decimals: int, rounding: str, field: str) -> int:
-    try:
-        return int(value.scaleb(decimals).to_integral_value(rounding))
-    except (InvalidOperation, ValueError, OverflowError):
-        raise VenueUnavailableError(f"{field}: {value!r} is not an amount") from None
 
 
 @lru_cache(_REMEMBERED_NUMBERS)
