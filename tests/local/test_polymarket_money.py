@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from local.venues.polymarket import EndReason, FeeSchedule, MarketSpec, TradeStatus
-from tests.local.polymarket_trader import BTC, FED, running
+from local.venues.polymarket.relay_calls import RelayCall, batch_digest
+from tests.local.polymarket_trader import BTC, FED, address_of, key_of, running, sign
 
 BALANCE = "not enough balance / allowance: the balance is not enough -> "
 WORDS = "TRADE_STATUS_"
@@ -199,23 +200,60 @@ def relayer_headers(trader):
     return {"RELAYER_API_KEY": trader.credentials.api_key, "RELAYER_API_KEY_ADDRESS": trader.address}
 
 
-def redeem(trader, condition_id):
+def call_to_redeem(market):
+    """As the official SDK calls the adapter of binary markets."""
+    arguments = [
+        "c011a7e12a19f7b1f670d46f03b03f3342e82dfb".rjust(64, "0"),
+        "0" * 64,
+        market.condition_id[2:],
+        *(f"{number:064x}" for number in (128, 2, 1, 2)),
+    ]
+    return RelayCall("0xada100db00ca00073811820692005400218fce1f", bytes.fromhex("01b7037c" + "".join(arguments)))
+
+
+def nonce_of(trader):
+    params = trader.send("GET", "/relayer/v1/account/transactions/params", headers=relayer_headers(trader)).json()
+    return int(params["nonce"])
+
+
+def redeem(trader, market, **change):
+    """A batch of a deposit wallet, signed by its owner."""
+    call, deadline = change.get("call", call_to_redeem(market)), trader.venue.clock.now_ms() // 1000 + 600
+    nonce = change.get("nonce", nonce_of(trader))
+    signed = batch_digest(trader.wallet, nonce, deadline, (call,))
     body = {
-        "from": trader.address,
-        "proxyWallet": trader.wallet,
-        "data": "0x01b7037c" + condition_id[2:],
         "type": "WALLET",
+        "from": trader.address,
+        "to": "0x00000000000Fb5C9ADea0298D729A0CB3823Cc07",
+        "nonce": str(nonce),
+        "signature": "0x" + sign(change.get("key", trader.key), signed).hex(),
+        "metadata": "a redemption",
+        "depositWalletParams": {
+            "depositWallet": trader.wallet,
+            "deadline": str(deadline),
+            "calls": [{"target": call.target, "value": "0", "data": "0x" + call.data.hex()}],
+        },
     }
-    return trader.send("POST", "/relayer/submit", body, headers=relayer_headers(trader))
+    return trader.send("POST", "/relayer/submit", body, headers=change.get("headers", relayer_headers(trader)))
+
+
+def state_of(trader, submitted):
+    path = f"/relayer/v1/account/transactions/{submitted.json()['transactionID']}"
+    return trader.send("GET", path, headers=relayer_headers(trader)).json()["state"]
+
+
+def depositor(venue, name="anna"):
+    """Whoever redeems without gas holds a deposit wallet."""
+    return venue.trader(name, wallet=address_of(key_of(f"wallet of {name}")), signature_type=3)
 
 
 def test_a_result_ends_trading_and_pays_a_dollar_a_share_when_redeemed(venue):
-    anna, bert = venue.trader("anna"), venue.trader("bert")
+    anna, bert = depositor(venue, "anna"), depositor(venue, "bert")
     venue.give("anna", FED, "30", 0)
     venue.give("bert", FED, "30", 1)
     resting = anna.rest(FED, "SELL", "0.60", "30")
     market = venue.exchange.market(FED)
-    assert redeem(anna, market.condition_id).status_code == 200  # fails: there is no result yet
+    assert state_of(anna, redeem(anna, market)) == "STATE_FAILED"  # there is no result yet
     assert anna.cash() == 100
     venue.exchange.resolve(FED, 0)
     assert anna.order(resting)["status"] == "CANCELED_MARKET_RESOLVED"
@@ -224,11 +262,10 @@ def test_a_result_ends_trading_and_pays_a_dollar_a_share_when_redeemed(venue):
     (position,) = anna.get("/data-api/v2/positions", user=anna.wallet).json()["data"]
     assert (position["redeemable"], position["current_size"], position["current_value"]) == (True, 30, 30)
     assert anna.cash() == 100  # nothing is paid by itself
-    done = redeem(anna, market.condition_id).json()
-    assert done["state"] == "STATE_NEW"
-    path = f"/relayer/v1/account/transactions/{done['transactionID']}"
-    assert anna.send("GET", path, headers=relayer_headers(anna)).json()["state"] == "STATE_CONFIRMED"
-    redeem(bert, market.condition_id)
+    done = redeem(anna, market)
+    assert done.json()["state"] == "STATE_NEW"
+    assert state_of(anna, done) == "STATE_CONFIRMED"
+    redeem(bert, market)
     assert (anna.cash(), anna.shares(FED), bert.cash(), bert.shares(FED, 1)) == (130, 0, 100, 0)
     assert [row.payout for row in (*anna.books.redemptions, *bert.books.redemptions)] == [300_000_000_000, 0]
     assert anna.books.imbalances() == bert.books.imbalances() == []
@@ -248,17 +285,50 @@ def test_shares_that_settle_after_the_result_are_redeemed_then(venue):
 
 
 def test_the_relayer_takes_25_calls_a_minute_from_those_it_knows(venue):
-    anna = venue.trader()
-    condition = venue.exchange.market(FED).condition_id
-    stranger = anna.send("POST", "/relayer/submit", {"from": anna.address, "data": "0x"}, headers={})
-    assert stranger.status_code == 401
-    assert [redeem(anna, condition).status_code for _ in range(26)] == [200] * 25 + [429]
-    assert redeem(anna, condition).headers["Retry-After"] == "60"
+    anna = depositor(venue)
+    market = venue.exchange.market(FED)
+    assert redeem(anna, market, headers={}).status_code == 401
+    assert [redeem(anna, market).status_code for _ in range(26)] == [200] * 25 + [429]
+    refused = redeem(anna, market)
+    assert (refused.headers["Retry-After"], refused.json()["error"]) == ("60", "quota exceeded")
     venue.wait(60_000)
-    assert redeem(anna, condition).status_code == 200
-    nonce = anna.send("GET", "/relayer/v1/account/transactions/params", headers=relayer_headers(anna)).json()
-    assert nonce["nonce"] == "26"
+    assert redeem(anna, market).status_code == 200
+    assert nonce_of(anna) == 0, "what reverts uses no nonce"
     assert anna.get("/relayer/deployed", address=anna.wallet).json() == {"deployed": True}
+
+
+def test_the_relayer_sends_only_what_the_owner_signed_for_the_wallets_next_nonce(venue):
+    anna, market = depositor(venue), venue.exchange.market(FED)
+    venue.give("anna", FED, "30", 0)
+    venue.exchange.resolve(FED, 0)
+    assert redeem(anna, market, key=key_of("somebody else")).json()["error"] == "bad request"
+    assert redeem(anna, market, nonce=4).json()["error"] == "batch nonce 4 does not match on-chain nonce 0"
+    binary = call_to_redeem(market)
+    other = RelayCall("0xada2005600dec949baf300f4c6120000bdb6eaab", binary.data)
+    assert state_of(anna, redeem(anna, market, call=other)) == "STATE_FAILED", "the adapter of neg-risk markets"
+    venue.operator.set_relaying(mined_after_ms=2_000, confirmed_after_ms=2_000)
+    first = redeem(anna, market)
+    assert redeem(anna, market).json()["error"] == "wallet has in-flight action"
+    assert (state_of(anna, first), anna.cash()) == ("STATE_NEW", 100)
+    venue.wait(2_000)
+    assert (state_of(anna, first), anna.cash(), nonce_of(anna)) == ("STATE_MINED", 130, 1)
+    venue.wait(2_000)
+    assert state_of(anna, first) == "STATE_CONFIRMED"
+    (latest, *_) = anna.send("GET", "/relayer/transactions", headers=relayer_headers(anna)).json()
+    assert (latest["metadata"], latest["state"], latest["nonce"]) == ("a redemption", "STATE_CONFIRMED", "0")
+    assert anna.books.imbalances() == []
+
+
+def test_the_relayers_transactions_fail_when_told_to(venue):
+    anna, market = depositor(venue), venue.exchange.market(FED)
+    venue.give("anna", FED, "30", 0)
+    venue.exchange.resolve(FED, 0)
+    venue.operator.set_relaying(failing=1)
+    assert state_of(anna, redeem(anna, market)) == "STATE_FAILED"
+    venue.operator.set_relaying(invalid=1)
+    assert state_of(anna, redeem(anna, market)) == "STATE_INVALID"
+    assert (anna.cash(), nonce_of(anna)) == (100, 0)
+    assert state_of(anna, redeem(anna, market)) == "STATE_CONFIRMED"
 
 
 def test_positions_hide_dust(venue):

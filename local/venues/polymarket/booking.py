@@ -71,12 +71,15 @@ def cover(state: ExchangeState, user: User, at_ms: int) -> None:
                 cancel_resting(state, max(sharing, key=lambda order: order.sequence), EndReason.BALANCE, at_ms)
 
 
-def redeem(state: ExchangeState, user: User, market: Market, at_ms: int) -> Redemption | None:
-    """Turn the tokens of a resolved market into money; None where the wallet holds none on the chain.
+def redeem(
+    state: ExchangeState, user: User, market: Market, at_ms: int, wanted: tuple[int, int] | None = None
+) -> Redemption | None:
+    """Turn the tokens of a resolved market, or `wanted` of them, into money; None where the wallet holds none on the
+    chain.
 
     What trades have matched but not yet settled can't be redeemed.
     """
-    sizes = tuple(user.balance_of(token).settled for token in market.tokens)
+    sizes = wanted or tuple(user.balance_of(token).settled for token in market.tokens)
     if market.winner is None or not any(sizes):
         return None
     redemption_id = state.new_id()
@@ -136,6 +139,7 @@ def _trade(state: ExchangeState, market: Market, matches: list[_Match], at_ms: i
     state.trades[trade.trade_id] = trade
     market.last_price = stated_on(taker.outcome, taker.price)
     market.volume += taker.size
+    market.turnover += taker.size * taker.price
     for part in trade.parts:
         if part.user:
             order = state.orders[part.order_id]

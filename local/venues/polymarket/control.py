@@ -43,6 +43,15 @@ class SettlementBody(Struct, frozen=True, forbid_unknown_fields=True):
     fail: int = 0
 
 
+class RelayerBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /_local/relayer; what is left out stays as it is. `failing` and `invalid`: how many of the next fail."""
+
+    mined_after_ms: int | None = None
+    confirmed_after_ms: int | None = None
+    failing: int | None = None
+    invalid: int | None = None
+
+
 class CountBody(Struct, frozen=True, forbid_unknown_fields=True):
     """POST /_local/ignore_cancels."""
 
@@ -68,6 +77,7 @@ class Control:
             ("POST", "read_lag"): self._set_lag,
             ("POST", "mode"): self._set_mode,
             ("POST", "settlement"): self._set_settlement,
+            ("POST", "relayer"): self._set_relayer,
             ("POST", "ignore_cancels"): self._ignore_cancels,
             ("POST", "resolve"): self._resolve,
             ("POST", "geoblock"): self._set_geoblock,
@@ -119,6 +129,12 @@ class Control:
         given = {name: getattr(wanted, name) for name in wanted.__struct_fields__ if name != "fail"}
         self._exchange.operator.set_settlement(**{name: value for name, value in given.items() if value is not None})
         self._exchange.operator.fail_trades(wanted.fail)
+        return Response(204)
+
+    def _set_relayer(self, body: bytes) -> Response:
+        wanted = msgspec.json.decode(body, type=RelayerBody)
+        given = {name: getattr(wanted, name) for name in wanted.__struct_fields__}
+        self._exchange.operator.set_relaying(**{name: value for name, value in given.items() if value is not None})
         return Response(204)
 
     def _ignore_cancels(self, body: bytes) -> Response:

@@ -10,7 +10,7 @@ from local.venues.polymarket.eip712 import DOMAINS
 from local.venues.polymarket.lifecycle import Tape, market_named
 from local.venues.polymarket.limits import IP_LIMITS, IpWindows, LimiterMode, SignerBuckets, tier_named
 from local.venues.polymarket.markets import AMOUNT_DECIMALS
-from local.venues.polymarket.state import POST_ONLY_MS, ExchangeState, Geoblock, Modes, ReadLag, Settlement
+from local.venues.polymarket.state import POST_ONLY_MS, ExchangeState, Geoblock, Modes, ReadLag, Relaying, Settlement
 
 
 class Operator:
@@ -61,6 +61,13 @@ class Operator:
         """Let the next trades go to RETRYING where they would be mined, and then to FAILED."""
         with self._lock:
             self._state.failing_trades = _not_negative("count of failing trades", count)
+
+    def set_relaying(self, **changes: int) -> None:
+        """What the relayer does from now on: mined_after_ms, confirmed_after_ms, failing, invalid (see Relaying)."""
+        with self._lock:
+            if not changes.keys() <= set(Relaying.__struct_fields__):
+                raise InvalidInputError("relayer's behaviour", sorted(changes), ", ".join(Relaying.__struct_fields__))
+            self._state.relaying = structs.replace(self._state.relaying, **changes)
 
     def ignore_cancels(self, count: int) -> None:
         """Answer the next cancels of live orders with not_canceled, and leave the orders alone."""

@@ -160,14 +160,20 @@ class Redemption(Struct, frozen=True):
     at_ms: int
 
 
-class RelayerTransaction(Struct, frozen=True):
-    """A submitted call. It is mined at once or fails for good."""
+class RelayerTransaction(Struct):
+    """A submitted transaction. `mined`: it took effect on the chain; `error` is why it did not."""
 
     transaction_id: str
     sender: str
-    state: str
-    transaction_hash: str
     at_ms: int
+    nonce: int
+    metadata: str
+    signature: str
+    calls: int
+    state: str = "STATE_NEW"
+    transaction_hash: str = ""
+    mined: bool = False
+    error: str = ""
 
 
 class MissCause(StrEnum):

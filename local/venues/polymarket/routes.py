@@ -6,7 +6,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from local.venues.http import Response
-from local.venues.polymarket import heartbeats, public, reads, site, writes
+from local.venues.polymarket import gamma, heartbeats, public, reads, relayer, site, writes
 from local.venues.polymarket.call import Call
 
 Handler = Callable[[Call], Response]
@@ -72,12 +72,14 @@ ROUTES = (
     _open("/clob-markets/{condition_id}", public.get_clob_market),
     _open("/markets-by-token/{token_id}", public.get_market_by_token),
     _open("/gamma/markets", site.list_markets),
-    _open("/gamma/markets/keyset", site.list_markets_by_key),
+    _open("/gamma/markets/keyset", gamma.list_markets),
+    _open("/gamma/events/keyset", gamma.list_events),
     _open("/data-api/v2/positions", site.list_positions),
-    _open("/relayer/submit", site.submit, "POST"),
-    _open("/relayer/v1/account/transactions/params", site.get_nonce),
-    _open("/relayer/v1/account/transactions/{transaction_id}", site.get_transaction),
-    _open("/relayer/deployed", site.get_deployed),
+    _open("/relayer/submit", relayer.submit, "POST"),
+    _open("/relayer/transactions", relayer.list_transactions),
+    _open("/relayer/v1/account/transactions/params", relayer.get_nonce),
+    _open("/relayer/v1/account/transactions/{transaction_id}", relayer.get_transaction),
+    _open("/relayer/deployed", relayer.get_deployed),
     _open("/site/api/geoblock", site.get_geoblock),
 )
 

@@ -1,33 +1,20 @@
-"""The venue's other hosts, each below a path of its own: Gamma (market lists), the Data API (positions), the relayer
-(redemptions without gas) and the site (geoblock). Only what Holdfast asks of them (facts polymarket sections 2, 7, 8).
+"""The venue's other hosts, each below a path of its own: Gamma (market lists), the Data API (positions) and
+the site (geoblock). Only what Holdfast asks of them (facts polymarket sections 2, 7, 8).
 """
 
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-from msgspec import Struct
-
 from holdfast.core.market import Side
 from local.venues.http import Response, answer
 from local.venues.polymarket import shapes
 from local.venues.polymarket.accounts import User
-from local.venues.polymarket.booking import redeem
 from local.venues.polymarket.call import Call
 from local.venues.polymarket.markets import Market
-from local.venues.polymarket.records import RelayerTransaction
 from local.venues.polymarket.wire import ApiError, cursor_of, money_text, offset_of, price_text, size_text
 
-SUBMITS_PER_MINUTE = 25
-_MINUTE_MS = 60_000
 _DUST = 100_000  # a tenth of a share
 _LARGEST_PAGE = 500
-
-
-class SubmitBody(Struct, frozen=True, rename={"sender": "from"}):
-    """POST /submit: whose wallet acts. Where its calls stand depends on the type of the wallet."""
-
-    sender: str
 
 
 def list_markets(call: Call) -> Response:
@@ -35,15 +22,6 @@ def list_markets(call: Call) -> Response:
     limit, offset = _count(call, "limit", _LARGEST_PAGE), _count(call, "offset", 0)
     rows = _wanted(call)[offset : offset + min(limit, _LARGEST_PAGE)]
     return answer([shapes.gamma_market(row, call.state.now_ms) for row in rows])
-
-
-def list_markets_by_key(call: Call) -> Response:
-    """GET /gamma/markets/keyset: the same with a cursor instead of an offset."""
-    found, limit = _wanted(call), min(_count(call, "limit", 100), _LARGEST_PAGE)
-    offset = max(offset_of(call.parameter("after_cursor") or None), 0)
-    rows = [shapes.gamma_market(row, call.state.now_ms) for row in found[offset : offset + limit]]
-    more = {"next_cursor": cursor_of(offset + limit)} if offset + limit < len(found) else {}
-    return answer({"markets": rows, **more})
 
 
 def list_positions(call: Call) -> Response:
@@ -58,70 +36,9 @@ def list_positions(call: Call) -> Response:
     return answer({"data": rows[offset : offset + limit], "pagination": pagination})
 
 
-def submit(call: Call) -> Response:
-    """POST /relayer/submit: redeems every resolved market whose condition id stands in a call's data.
-
-    The real relayer checks the wallet's signature over its calls; here the API key alone vouches for the sender.
-    """
-    state, now_ms = call.state, call.state.now_ms
-    user = _relayer_user(call)
-    try:
-        sender = msgspec.json.decode(call.request.body, type=SubmitBody).sender
-        data = " ".join(_call_data(msgspec.json.decode(call.request.body)))
-    except msgspec.MsgspecError:
-        raise ApiError(400, "invalid request body") from None
-    if sender.lower() != user.address:
-        raise ApiError(400, "from address does not match the api key")
-    recent = [known.at_ms for known in state.relayed.values() if known.at_ms > now_ms - _MINUTE_MS]
-    if len(recent) >= SUBMITS_PER_MINUTE:
-        raise ApiError(429, "too many requests", retry_after_s=-(-(recent[0] + _MINUTE_MS - now_ms) // 1_000))
-    done = [redeem(state, user, market, now_ms) for market in _named_in(call, data)]
-    outcome = "STATE_CONFIRMED" if any(done) else "STATE_FAILED"
-    found = RelayerTransaction(state.new_id(), user.address, outcome, state.new_hash(), now_ms)
-    state.relayed[found.transaction_id] = found
-    return answer({"transactionID": found.transaction_id, "state": "STATE_NEW"})
-
-
-def get_transaction(call: Call) -> Response:
-    """GET /relayer/v1/account/transactions/{transaction_id}."""
-    user, found = _relayer_user(call), call.state.relayed.get(call.names["transaction_id"])
-    if found is None or found.sender != user.address:
-        raise ApiError(404, "transaction not found")
-    return answer(
-        {
-            "transaction_id": found.transaction_id,
-            "transaction_hash": found.transaction_hash,
-            "state": found.state,
-            "from": found.sender,
-            "created_at": shapes.iso(found.at_ms),
-        }
-    )
-
-
-def get_nonce(call: Call) -> Response:
-    """GET /relayer/v1/account/transactions/params: the sender's next nonce."""
-    user = _relayer_user(call)
-    used = sum(known.sender == user.address for known in call.state.relayed.values())
-    return answer({"address": user.wallet, "nonce": str(used)})
-
-
-def get_deployed(call: Call) -> Response:
-    """GET /relayer/deployed: whether a wallet exists on the chain."""
-    return answer({"deployed": call.parameter("address").lower() in call.state.by_wallet})
-
-
 def get_geoblock(call: Call) -> Response:
     """GET /site/api/geoblock."""
     return answer(call.state.geoblock)
-
-
-def _relayer_user(call: Call) -> User:
-    """Whose relayer key this is: any of its CLOB keys serves as one here."""
-    headers = call.request.headers
-    user = call.keys.owner_of(headers.get("RELAYER_API_KEY", ""))
-    if user is None or headers.get("RELAYER_API_KEY_ADDRESS", "").lower() != user.address:
-        raise ApiError(401, "invalid authorization")
-    return user
 
 
 def _wanted(call: Call) -> list[Market]:
@@ -136,20 +53,6 @@ def _wanted(call: Call) -> list[Market]:
         and (not wanted["clob_token_ids"] or wanted["clob_token_ids"] & set(market.tokens))
         and (not wanted["slug"] or market.name in wanted["slug"])
     ]
-
-
-def _call_data(found: Any) -> list[str]:
-    """Every `data` of a request, however deep."""
-    if isinstance(found, list):
-        return [data for item in found for data in _call_data(item)]
-    if not isinstance(found, dict):
-        return []
-    own = [value.lower() for name, value in found.items() if name == "data" and isinstance(value, str)]
-    return own + [data for value in found.values() for data in _call_data(value)]
-
-
-def _named_in(call: Call, data: str) -> list[Market]:
-    return [market for market in call.state.markets.values() if market.condition_id[2:] in data]
 
 
 def _positions(call: Call, user: User, least: int) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The exchange's whole state in one place. The other modules act on it; one lock guards it."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 from random import Random
@@ -40,6 +40,34 @@ class Settlement(Struct, frozen=True):
     def __post_init__(self) -> None:
         if min(self.mined_after_ms, self.confirmed_after_ms, self.cached_after_ms) < 0:
             raise InvalidInputError("settlement delays", self, "0 or more")
+
+
+class Relaying(Struct):
+    """What the relayer does with transactions: how long they take, and how many of the next ones fail.
+
+    `failing` revert on the chain, `invalid` never get there.
+    """
+
+    mined_after_ms: int = 0
+    confirmed_after_ms: int = 0
+    failing: int = 0
+    invalid: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.mined_after_ms, self.confirmed_after_ms, self.failing, self.invalid) < 0:
+            raise InvalidInputError("relayer's delays and failures", self, "0 or more")
+
+    def takes_failure(self) -> bool:
+        """Whether the transaction at hand is one of those that revert."""
+        takes = self.failing > 0
+        self.failing -= takes
+        return takes
+
+    def takes_invalid(self) -> bool:
+        """Whether it is one of those that never reach the chain."""
+        takes = self.invalid > 0
+        self.invalid -= takes
+        return takes
 
 
 class Modes(Struct):
@@ -82,6 +110,8 @@ class ExchangeState:
         self.geoblock = Geoblock()
         self.failing_trades = self.ignored_cancels = 0
         self.relayed: dict[str, RelayerTransaction] = {}
+        self.relaying = Relaying()
+        self.submits: deque[int] = deque()
         self.calls: Counter[str] = Counter()
         self.rate_limited: Counter[str] = Counter()
         self.sent: Counter[str] = Counter()
