@@ -11,6 +11,7 @@ from holdfast.core.book import BookState
 from holdfast.core.bracket import BracketState, held_size, own_price
 from holdfast.core.entry_view import EntryAccount, EntryLimits, EntryMarket, EntryRefusal, FurtherEntries, NoEntry
 from holdfast.core.errors import InvalidInputError
+from holdfast.core.grid import OwnGrid
 from holdfast.core.market import MarketRules, MarketStatus, Side
 from holdfast.core.orders import Purpose, TargetOrder, TimeInForce
 from holdfast.core.positions import Position
@@ -42,16 +43,16 @@ def entry_target(
     )
     if refusal:
         return refusal
-    price = _price(request, market, rules, account, limits)
-    if isinstance(price, EntryRefusal):
-        return price
-    size = entry_size(request, own_price(price, request.side, account.one), rules, account, limits)
+    own_limit = _own_limit(request, market, rules, account, limits)
+    if isinstance(own_limit, EntryRefusal):
+        return own_limit
+    size = entry_size(request, own_limit, rules, account, limits)
     if isinstance(size, EntryRefusal):
         return size
     return TargetOrder(
         market=request.market,
         side=request.side,
-        price=price,
+        price=own_price(own_limit, request.side, account.one),
         size=size,
         purpose=Purpose.ENTRY,
         leg=f"entry-{request.request_id}",
@@ -126,15 +127,15 @@ def _occupied(request: EntryRequest, account: EntryAccount, limits: EntryLimits)
     return None
 
 
-def _price(
+def _own_limit(
     request: EntryRequest, market: EntryMarket, rules: MarketRules, account: EntryAccount, limits: EntryLimits
 ) -> int | EntryRefusal:
-    """The worst price that may be paid, on the grid of the market's one book."""
+    """The worst own price that may be paid, on the grid: never above what is allowed."""
     side, scale = request.side, account.scale
     ask = own_ask(market, side, account.one)
     if ask is None:
         return EntryRefusal(NoEntry.BOOK, f"the book of {market.market} has nothing to buy")
-    most = ask + limits.slippage
+    most = ask + int(limits.slippage.units(ask, None, scale, "entry_slippage"))
     if request.limit:
         try:
             limit = scale.price(request.limit, "limit")
@@ -143,16 +144,11 @@ def _price(
         if limit <= 0:
             return EntryRefusal(NoEntry.INVALID, f"limit {request.limit} is no price above 0")
         most = min(most, limit)
-    beyond = EntryRefusal(
-        NoEntry.PRICE_LIMIT,
-        f"the best offer of {market.market} is {scale.price_text(ask)}, at most {scale.price_text(most)} may be paid",
-    )
-    try:
-        price = rules.snap(own_price(most, side, account.one), side).price
-    except InvalidInputError:
-        # No price on the grid is as good as the limit.
-        return beyond
-    return price if own_price(price, side, account.one) >= ask else beyond
+    own_limit = OwnGrid(rules, side, scale, account.one).floor(most)
+    if own_limit is None or own_limit < ask:
+        offered = f"the best offer of {market.market} is {scale.price_text(ask)}"
+        return EntryRefusal(NoEntry.PRICE_LIMIT, f"{offered}, at most {scale.price_text(most)} may be paid")
+    return own_limit
 
 
 def _time(at_ms: int) -> str:

@@ -7,7 +7,9 @@ from msgspec import Struct, structs
 
 from holdfast.core.book import BookState, OrderBook
 from holdfast.core.bracket import Bracket
+from holdfast.core.distances import Distance, Unit
 from holdfast.core.errors import InvalidInputError
+from holdfast.core.fees import FeeRate
 from holdfast.core.market import MarketRules
 from holdfast.core.orders import OpenOrder, Purpose, TargetOrder
 from holdfast.core.positions import Position
@@ -76,25 +78,27 @@ class EntryRefusal(Struct, frozen=True):
 
 
 class EntryLimits(Struct, frozen=True, kw_only=True):
-    """What one entry and all of them may cost, in money units; slippage and fee in price units.
+    """What one entry and all of them may cost, in money units.
 
     `capital` is what may be at risk in the account's positions and orders in all, `trade` the most for one entry.
-    `slippage`: how far beyond the best own ask the order may pay. `fee` is the most that the venue takes on one unit;
-    it counts as cost. `least_cost` is the least that the venue takes an immediate buy for.
+    `slippage`: how far beyond the best own ask the order may pay, a price or a percentage of that ask. `fee` is what
+    the venue takes for taking; it counts as cost. `least_cost` is the least that the venue takes an immediate buy for.
     """
 
     capital: int
     trade: int
     risk: RiskLimits
-    slippage: int
-    fee: int = 0
+    slippage: Distance
+    fee: FeeRate = FeeRate()
     least_cost: int = 0
     further: FurtherEntries = FurtherEntries.REFUSE
 
     def __post_init__(self) -> None:
-        for name, least in (("capital", 1), ("trade", 1), ("slippage", 0), ("fee", 0), ("least_cost", 0)):
+        for name, least in (("capital", 1), ("trade", 1), ("least_cost", 0)):
             if getattr(self, name) < least:
                 raise InvalidInputError(name, getattr(self, name), f"{least} or more")
+        if self.slippage.amount < 0 or self.slippage.unit is Unit.ATR:
+            raise InvalidInputError("entry_slippage", str(self.slippage), "0 or more, a price or a percentage")
 
 
 class EntryMarket(Struct, frozen=True):

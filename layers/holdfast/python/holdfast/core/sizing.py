@@ -71,7 +71,7 @@ def entry_size(
     if len(account.orders) >= limits.risk.open_orders:
         words = f"{len(account.orders)} orders are open, of {limits.risk.open_orders} at most; its exits need a place"
         return EntryRefusal(NoEntry.OPEN_ORDERS, words)
-    unit = limit + limits.fee
+    unit = _unit_cost(limit, account, limits)
     tightest = min(rooms(account, limits, request.market), key=lambda room: room.left)
     try:
         asked = _asked(request, unit, account)
@@ -99,11 +99,16 @@ def _asked(request: EntryRequest, unit: int, account: EntryAccount) -> int | Non
     return None
 
 
+def _unit_cost(limit: int, account: EntryAccount, limits: EntryLimits) -> int:
+    """What one unit costs at most: the fee at the limit and the limit are more than at any better price."""
+    return limit + limits.fee.at(limit, account.scale.one)
+
+
 def _minimums(size: int, limit: int, rules: MarketRules, account: EntryAccount, limits: EntryLimits) -> Iterator[str]:
     """The venue's minimums that a size is below."""
     scale = account.scale
     if size < rules.min_size:
-        least = scale.money_text(rules.min_size * (limit + limits.fee))
+        least = scale.money_text(rules.min_size * _unit_cost(limit, account, limits))
         yield f"the smallest size here is {scale.size_text(rules.min_size)}, for {least}"
     if size * limit < limits.least_cost:
         yield (

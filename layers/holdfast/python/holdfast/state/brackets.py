@@ -9,7 +9,7 @@ from msgspec import structs
 
 from holdfast.core.bracket import Bracket
 from holdfast.core.trade import Trade
-from holdfast.state.port import Absent, Delete, Equals, Item, Key, Put, Store, Table, Write
+from holdfast.state.port import Absent, Check, Delete, Equals, Item, Key, Put, Store, Table, Write
 
 _encoder = msgspec.json.Encoder()
 _brackets = msgspec.json.Decoder(Bracket)
@@ -33,6 +33,10 @@ class Brackets:
         """One market's open bracket."""
         item = self._store.get(Key(Table.BRACKETS, self._account, market))
         return _decoded(item) if item else None
+
+    def none_open(self, market: str) -> Check:
+        """A transaction's condition that this market has no open bracket."""
+        return Check(Key(Table.BRACKETS, self._account, market), Absent())
 
     def claim(self, bracket: Bracket) -> Put:
         """The conditional write that replaces the version that `bracket` carries (0: there must be none)."""

@@ -12,7 +12,8 @@ from msgspec import Struct, structs
 from holdfast.core.errors import ConditionFailedError, InvalidInputError
 from holdfast.core.market import checked_market
 from holdfast.core.strategy import Strategy
-from holdfast.state.port import Absent, Delete, Equals, Item, Key, Put, Store, Table
+from holdfast.state.brackets import Brackets
+from holdfast.state.port import Absent, Check, Delete, Equals, Item, Key, Put, Store, Table
 
 MODES = ("quote", "protect")
 DEFAULT_STRATEGY = "holdfast.core.quoting:InventorySkewQuotes"
@@ -66,14 +67,39 @@ class MarketConfigs:
     def save(self, config: MarketConfig) -> MarketConfig:
         """Replace the version that `config` carries (0: there must be none); returns it with its new version.
 
-        Check it with `load_strategy` first. ConditionFailedError: another person was faster.
+        Check it with `load_strategy` first. ConditionFailedError: another person was faster. Raises InvalidInputError
+        where a market with an open bracket would be quoted.
         """
+        stored, put = self._replacing(config)
+        if config.mode != "quote":
+            self._store.write(put)
+            return stored
+        try:
+            self._store.transact([put, Brackets(self._store, self._account).none_open(config.market)])
+        except ConditionFailedError as error:
+            if 0 in error.failed:
+                raise
+            raise InvalidInputError(
+                f"mode of market {config.market}", "quote", "protect while a position's bracket is open"
+            ) from None
+        return stored
+
+    def protecting(self, market: str, config: MarketConfig | None) -> Put | Check:
+        """The write that goes with a market's entry, `config` being the market's as it was read.
+
+        A market without a config becomes one of mode protect; else the config must still be the one that was read.
+        """
+        if config is not None:
+            return Check(self._key(market), Equals("version", config.version))
+        return self._replacing(MarketConfig(market=market, mode="protect"))[1]
+
+    def _replacing(self, config: MarketConfig) -> tuple[MarketConfig, Put]:
+        """The config's next version, and the conditional write of it."""
         stored = structs.replace(config, version=config.version + 1)
         condition = Equals("version", config.version) if config.version else Absent()
         fields = structs.asdict(stored)
         item = {"pk": self._account, "sk": fields.pop("market"), **fields}
-        self._store.write(Put(Table.MARKETS, item, condition))
-        return stored
+        return stored, Put(Table.MARKETS, item, condition)
 
     def set_enabled(self, market: str, enabled: bool) -> MarketConfig:
         """Switch one market on or off. Raises InvalidInputError where it has no config."""
