@@ -94,10 +94,33 @@ def untrusted(mark: Mark, now_ms: int, stale_after_ms: int, max_spread: int) -> 
     if now_ms - mark.at_ms > stale_after_ms:
         return "stale"
     bid, ask = mark.bid, mark.ask
-    if bid is None:
+    if bid is None or bid <= 0:
         return "no_bid"
     if ask is None:
         return "one_sided"
     if bid >= ask:
         return "crossed"
     return "wide" if ask - bid > max_spread else ""
+
+
+def witness(mark: Mark, level: int, now_ms: int, stale_after_ms: int, max_spread: int) -> str:
+    """What else says that a level is reached which the bid of a too wide book has reached, in words; "" for nothing."""
+    bid, ask, trade = mark.bid, mark.ask, mark.last_trade
+    if bid is None or ask is None or bid > level:
+        return ""
+    if ask <= level:
+        return "ask"
+    fresh = now_ms - mark.last_trade_at_ms <= stale_after_ms
+    return "last trade" if trade is not None and fresh and trade <= level and trade - bid <= max_spread else ""
+
+
+def least_worth(mark: Mark, max_spread: int, otherwise: int) -> int:
+    """What a unit is worth at least by what is known, for a floor to be measured from where the bid is not trusted.
+
+    An ask says that nobody sells for less: `max_spread` below it is where a bid of a market would be. Without one the
+    last trade counts, however old, and without that `otherwise`. Never below the bid.
+    """
+    bid = mark.bid or 0
+    if mark.ask is not None:
+        return max(bid, mark.ask - max_spread)
+    return max(bid, otherwise if mark.last_trade is None else mark.last_trade)
