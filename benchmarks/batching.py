@@ -12,7 +12,9 @@ from holdfast.core.capabilities import Bucket
 from holdfast.core.limits import exit_reserve
 from holdfast.core.plan import Plan, PlanPolicy, plan
 from holdfast.jobs.executor import Executor
+from holdfast.jobs.venue_watch import VenueWatch
 from holdfast.jobs.writes import Writes
+from holdfast.state.halts import VenueNote
 from holdfast.state.leases import acquire
 
 ORDERS = 200
@@ -91,7 +93,9 @@ def send(made: Plan, bucket: Bucket, *, batched: bool) -> Sent:
     ports.throttle.begin_tick(allowance_ms=3_600_000)
     lease = acquire(ports.store, ACCOUNT, "execute", "bench", NOW_MS, 3_600_000, None)
     assert lease is not None
-    executor = Executor(ports, Writes(ports, lease, clock), {}, batched=batched, dry_run=False)
+    executor = Executor(
+        ports, Writes(ports, lease, clock), {}, VenueWatch(ports, VenueNote(), clock), batched=batched, dry_run=False
+    )
     done = executor.carry_out(made, "bench")
     assert (done.canceled, done.placed, done.left) == (ORDERS, ORDERS, 0)
     return Sent(

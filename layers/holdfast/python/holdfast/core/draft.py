@@ -13,11 +13,12 @@ from holdfast.core.pairing import by_price, pair
 class DropReason(StrEnum):
     """Why a target is not pursued this tick.
 
-    `frozen`: a write on that market and side has an unknown outcome. `paused`: the venue keeps refusing the market.
-    `exiting`: the market is being exited. `self_cross`: it would trade with an order of this account that stays, or
-    with a better ranked target. `oversell`: nothing is held that it could sell. `duplicate`: another target has its
-    market, leg and purpose, and would have its identity. `not_planned`: its purpose is another job's. `no_size`: its
-    size is zero or less. `cancel_unfinished`: a write that must come first is not finally acknowledged.
+    `frozen`: a write on that market and side has an unknown outcome. `paused`: the venue takes no such order there
+    now, or keeps refusing the market. `exiting`: the market is being exited. `self_cross`: it would trade with an order
+    of this account that stays, or with a better ranked target. `oversell`: nothing is held that it could sell.
+    `duplicate`: another target has its market, leg and purpose, and would have its identity. `not_planned`: its purpose
+    is another job's. `no_size`: its size is zero or less. `cancel_unfinished`: a write that must come first is not
+    finally acknowledged.
     """
 
     FROZEN = "frozen"

@@ -15,7 +15,7 @@ from holdfast.core.draft import Draft, Dropped, DropReason, Rules
 from holdfast.core.errors import InvalidInputError
 from holdfast.core.lanes import abandoned_first, inner_first, within_position, without_crossings
 from holdfast.core.market import Side
-from holdfast.core.orders import Amendment, OpenOrder, Purpose, Reduction, TargetOrder
+from holdfast.core.orders import Amendment, OpenOrder, Purpose, Reduction, TargetOrder, TimeInForce
 
 __all__ = ["DropReason", "Dropped", "Plan", "PlanPolicy", "plan"]
 
@@ -43,7 +43,8 @@ class PlanPolicy(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True):
     """What to send, in lanes; each lane most important item first.
 
-    `exit_cancels` are our quotes and entries on markets that are exited and come before all else. `renewals` change
+    `exit_cancels` are our quotes and entries on markets that are exited, and exits that rest no more as they should;
+    they come before all else. `renewals` change
     the expiry only, except where the order is also too large: one amend then does both. `reductions` keep the place
     in the queue. `kept` counts orders that stay as they are.
     """
@@ -82,6 +83,7 @@ def plan(
     positions: Mapping[str, int] = _FLAT,
     frozen: Set[tuple[str, Side]] = frozenset(),
     paused: Set[str] = frozenset(),
+    exit_markets: Set[str] = frozenset(),
 ) -> Plan:
     """Diff the open orders of an account against its targets.
 
@@ -89,10 +91,12 @@ def plan(
     still counts: changing it may come too late, which costs a refusal and, by `blocked_places`, at most this tick's
     replacement. `positions` are signed sizes by market (absent: flat); they bound exits, and on a venue that does not
     net all sells. `frozen` are the sides of markets with a write of unknown outcome, `paused` the markets that the
-    venue keeps refusing: there only cancels and, in paused markets, exits are sent.
+    venue keeps refusing, or takes no orders in: there only cancels and, in paused markets, exits are sent.
 
-    Only quotes and entries are changed. Orders of other purposes, and orders that are not ours, stay; what would
-    trade with them is dropped, except exits: holding on to a position for a foreign order's sake would be worse.
+    Only quotes, entries and, in `exit_markets`, exits are changed: there the targets say which exits should rest, one
+    that is no target any more is cancelled, and one that is stays or makes room for its successor first. Orders of
+    other purposes, and orders that are not ours, stay; what would trade with them is dropped, except exits: holding on
+    to a position for a foreign order's sake would be worse.
     """
     rules = Rules(
         renew_until_ms=now_ms + policy.renew_before_ms,
@@ -105,20 +109,20 @@ def plan(
     draft = Draft(rules)
     wanted, exiting = _admit(targets, draft)
     ours, leaving = _take_stock(open_orders, now_ms, exiting, draft.obstacles)
-    exits = _exits(targets, positions, draft) if exiting else []
+    exits, superseded, resting = _exits(targets, positions, draft, exit_markets)
     if not capabilities.netting:
         wanted = _sell_only_what_is_held(wanted, positions, draft)
     draft.match(ours, wanted)
     places = _sendable(draft)
     return Plan(
-        exit_cancels=tuple(abandoned_first(leaving, targets)),
+        exit_cancels=tuple(abandoned_first([*leaving, *superseded], targets)),
         exits=tuple(exits),
         cancels=tuple(abandoned_first(draft.cancels, targets)),
         renewals=tuple(amendment for _, amendment in sorted(draft.renewals, key=_soonest)),
         reductions=tuple(sorted(draft.reductions, key=_by_side)),
         entries=tuple(target for target in places if target.purpose is _ENTRY),
         places=tuple(target for target in places if target.purpose is not _ENTRY),
-        kept=len(draft.kept),
+        kept=len(draft.kept) + resting,
         dropped=tuple(draft.dropped),
     )
 
@@ -170,20 +174,42 @@ def _unique(wanted: list[TargetOrder], draft: Draft) -> list[TargetOrder]:
     return list(unique.values())
 
 
-def _exits(targets: Sequence[TargetOrder], positions: Mapping[str, int], draft: Draft) -> list[TargetOrder]:
-    """Exits in order, each no larger than what is held and not already on its way out."""
+def _exits(
+    targets: Sequence[TargetOrder], positions: Mapping[str, int], draft: Draft, exit_markets: Set[str]
+) -> tuple[list[TargetOrder], list[OpenOrder], int]:
+    """Exits in order, each no larger than what is held and not already on its way out; the resting ones that must go
+    first; and how many stay because they are what is wanted."""
     wanted: list[TargetOrder] = []
+    frozen: set[tuple[str, Side]] = set()
     for target in _unique(inner_first(target for target in targets if target.purpose is _EXIT), draft):
         if target.size <= 0:
             draft.drop(target, DropReason.NO_SIZE)
         elif (target.market, target.side) in draft.rules.frozen:
             draft.drop(target, DropReason.FROZEN)
+            frozen.add((target.market, target.side))
         else:
             wanted.append(target)
-    exits, beyond = within_position(wanted, draft.obstacles, positions)
+    going: list[OpenOrder] = []
+    staying: list[OpenOrder] = []
+    for order in draft.obstacles:
+        # What can't be replaced now is not cancelled for it either.
+        ours = order.purpose is _EXIT and order.market in exit_markets and (order.market, order.side) not in frozen
+        (going if ours else staying).append(order)
+    exits, beyond = within_position(wanted, staying, positions)
     for target in beyond:
         draft.drop(target, DropReason.OVERSELL)
-    return exits
+    kept = [order for order in going if any(_rests_as(order, target) for target in exits)]
+    draft.obstacles = [*staying, *kept]
+    superseded = [order for order in going if order not in kept]
+    return [t for t in exits if not any(_rests_as(order, t) for order in kept)], superseded, len(kept)
+
+
+def _rests_as(order: OpenOrder, target: TargetOrder) -> bool:
+    """Whether a resting exit is what its target asks for already."""
+    return target.time_in_force is TimeInForce.RESTING and (
+        (order.market, order.side, order.price, order.remaining)
+        == (target.market, target.side, target.price, target.size)
+    )
 
 
 def _sell_only_what_is_held(wanted: list[TargetOrder], positions: Mapping[str, int], draft: Draft) -> list[TargetOrder]:

@@ -39,8 +39,12 @@ def certain_skew(reading: ClockReading) -> int:
     return max(least, 0) + min(most, 0)
 
 
-def judge(skew_ms: int) -> SkewVerdict:
-    """Over 1 s warns; over 3 s an order's expiry and a signature's time mean something else at the venue: stop."""
-    if abs(skew_ms) > STOP_OVER_MS:
+def judge(skew_ms: int, before: SkewVerdict = SkewVerdict.FINE) -> SkewVerdict:
+    """Over 1 s warns; over 3 s an order's expiry and a signature's time mean something else at the venue: stop.
+
+    A stop ends only where there is nothing left to warn of: what is certain of one and the same skew differs from
+    reading to reading by the clock's resolution, and quotes must not go and come back with it.
+    """
+    if abs(skew_ms) > (WARN_OVER_MS if before is SkewVerdict.STOP else STOP_OVER_MS):
         return SkewVerdict.STOP
     return SkewVerdict.WARN if abs(skew_ms) > WARN_OVER_MS else SkewVerdict.FINE

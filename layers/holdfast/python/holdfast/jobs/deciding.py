@@ -12,7 +12,7 @@ from holdfast.core.errors import InvalidInputError
 from holdfast.core.market import MarketRules
 from holdfast.core.orders import Purpose, TargetOrder, TimeInForce
 from holdfast.core.positions import Position
-from holdfast.core.risk import InventoryStop, should_flatten
+from holdfast.core.risk import FlattenDecision, InventoryStop, should_flatten
 from holdfast.core.strategy import MarketView, Strategy
 from holdfast.jobs.ports import Ports
 from holdfast.state.markets import MarketConfig
@@ -23,11 +23,16 @@ STALE_AFTER_MS = 10_000
 
 
 class Decisions(Struct, frozen=True):
-    """What the account wants. `quotes` by market; `quiet` says why a market has none, one word each."""
+    """What the account wants. `quotes` by market; `quiet` says why a market has none, one word each.
+
+    `exit_markets`: where `exits` say all there is to say, so that an exit which rests there and is none of them is not
+    wanted any more. A market where nobody can tell is not among them.
+    """
 
     quotes: dict[str, tuple[TargetOrder, ...]]
     exits: tuple[TargetOrder, ...]
     quiet: dict[str, str]
+    exit_markets: frozenset[str] = frozenset()
 
 
 class Decider:
@@ -54,6 +59,7 @@ class Decider:
         quotes: dict[str, tuple[TargetOrder, ...]] = {}
         quiet: dict[str, str] = {}
         exits: list[TargetOrder] = []
+        certain: set[str] = set()
         for config in self._ports.cache.configs:
             if config.mode != "quote":
                 continue
@@ -62,13 +68,17 @@ class Decider:
             rules = self._ports.cache.rules.get(config.market)
             # What is held in a market that is over waits for its settlement.
             if position.size and rules is not None and not rules.is_over(self._now_ms):
-                exits += self._stop_inventory(config, position, book, rules, stop)
+                decision = self._stop_inventory(config, position, book, rules, stop)
+                exits += [decision.target] if decision and decision.target else []
+                certain |= {config.market} if decision is None or decision.target else set()
+            elif not position.size:
+                certain.add(config.market)
             targets, reason = self._quote(config, position, book, rules)
             if reason:
                 quiet[config.market] = reason
             elif targets:
                 quotes[config.market] = targets
-        return Decisions(quotes, tuple(exits), quiet)
+        return Decisions(quotes, tuple(exits), quiet, frozenset(certain))
 
     def _quote(
         self, config: MarketConfig, position: Position, book: OrderBook | None, rules: MarketRules | None
@@ -151,18 +161,18 @@ class Decider:
         book: OrderBook | None,
         rules: MarketRules,
         stop: InventoryStop,
-    ) -> list[TargetOrder]:
-        """The order that flattens the market when its inventory has lost too much; an alarm when nobody can tell."""
+    ) -> FlattenDecision | None:
+        """How the market is flattened when its inventory has lost too much; an alarm when nobody can tell."""
         usable = book is not None and book.state(self._now_ms, STALE_AFTER_MS) is not BookState.STALE
         top = Top(book.best_bid, book.best_ask) if book is not None and usable else Top(None, None)
         decision_id = f"{self._prefix}-{config.market}"
         decision = should_flatten(position, top, rules, self._one, stop, decision_id=decision_id)
         if decision is None:
-            return []
+            return None
         if decision.target is None:
             self._event("INVENTORY_STOP_BLIND", Level.ERROR, market=config.market, size=position.size)
             self._ports.telemetry.metric("InventoryStopBlind", 1)
-            return []
+            return decision
         self._event(
             "RISK_FLATTEN",
             Level.WARNING,
@@ -172,7 +182,7 @@ class Decider:
             loss=decision.loss,
             price=decision.target.price,
         )
-        return [decision.target]
+        return decision
 
     def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
         self._ports.telemetry.event(name, level, **fields)

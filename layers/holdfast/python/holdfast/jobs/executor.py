@@ -11,7 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 from holdfast.core.blocked import blocked_places, remainders
-from holdfast.core.draft import Dropped
+from holdfast.core.draft import Dropped, DropReason
 from holdfast.core.errors import BudgetExhaustedError, VenueError
 from holdfast.core.journal import JournalEntry
 from holdfast.core.market import MarketRules, Side
@@ -28,6 +28,7 @@ from holdfast.core.outcomes import Canceled, Changed, Outcome, Placed, Refusal, 
 from holdfast.core.plan import Plan
 from holdfast.jobs.execution import Execution
 from holdfast.jobs.ports import Ports
+from holdfast.jobs.venue_watch import VenueWatch
 from holdfast.jobs.writes import Writes
 from holdfast.telemetry.port import Level
 
@@ -40,15 +41,24 @@ class Executor:
     """Carries out one plan of one account.
 
     `batched` False sends one by one: the same plan, one request an order. `dry_run` sends nothing new: no entries,
-    quotes or renewals; cancels, reductions and exits of what is live go on.
+    quotes or renewals; cancels, reductions and exits of what is live go on. What the venue says of its mode on the way
+    is heeded at once: `watch` is asked before every request.
     """
 
     def __init__(
-        self, ports: Ports, writes: Writes, rules: Mapping[str, MarketRules], *, batched: bool, dry_run: bool
+        self,
+        ports: Ports,
+        writes: Writes,
+        rules: Mapping[str, MarketRules],
+        watch: VenueWatch,
+        *,
+        batched: bool,
+        dry_run: bool,
     ) -> None:
         self._ports = ports
         self._writes = writes
         self._rules = rules
+        self._watch = watch
         self._batched = batched
         self._dry_run = dry_run
         self._account = writes.lease.account
@@ -121,7 +131,11 @@ class Executor:
         capabilities = self._ports.venue.capabilities
         unfinished: list[OpenOrder] = []
         before = (self.done.canceled, self.done.failed, self.done.calls)
-        for batch in self._batches(orders, capabilities.batch_cancel, capabilities.costs.cancel, exit=exit):
+        for some in self._batches(orders, capabilities.batch_cancel, capabilities.costs.cancel, exit=exit):
+            batch = [order for order in some if self._watch.takes_cancel(order.market)]
+            unfinished += [order for order in some if order not in batch]
+            if not batch:
+                continue
             requests = [
                 Cancellation(order.order_id, order.market, order.side, order.shard, order.client_order_id)
                 for order in batch
@@ -145,11 +159,16 @@ class Executor:
             return
         capabilities = self._ports.venue.capabilities
         before = (self.done.placed, self.done.failed, self.done.calls)
-        for batch in self._batches(targets, capabilities.batch_create, capabilities.costs.create, exit=exit):
+        for some in self._batches(targets, capabilities.batch_create, capabilities.costs.create, exit=exit):
+            batch = [target for target in some if self._watch.takes(target)]
+            self._report_dropped([Dropped(target, DropReason.PAUSED) for target in some if target not in batch])
+            if not batch:
+                continue
             placements = [self._placement(target) for target in batch]
             outcomes = self._try(len(batch), partial(self._writes.place, placements, decision_id, exit=exit), exit)
             if outcomes is None:
                 continue
+            self._watch.heed(batch, outcomes)
             self._event("BATCH_PLACE", decision_id, orders=len(batch), lane=lane)
             for target, outcome in zip(batch, outcomes, strict=True):
                 self._report_placed(target, outcome)

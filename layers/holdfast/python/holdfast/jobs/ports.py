@@ -10,7 +10,7 @@ from holdfast.state.markets import MarketConfig
 from holdfast.state.port import Store
 from holdfast.state.switches import SwitchBoard
 from holdfast.telemetry.port import Telemetry
-from holdfast.venues.port import Access, Venue
+from holdfast.venues.port import Access, Redeems, Venue, VenueStatus
 
 
 @dataclass(slots=True)
@@ -18,7 +18,7 @@ class Ports:
     """The ports of one writer for one account.
 
     `writer` names this running instance in leases; `load_strategy` turns a market's config into a strategy and its
-    validated parameters (InvalidInputError where it can't).
+    validated parameters (InvalidInputError where it can't). `redeemer` None: the venue pays out by itself.
     """
 
     venue: Venue
@@ -29,6 +29,7 @@ class Ports:
     writer: str
     load_strategy: Callable[[MarketConfig], tuple[Strategy, object]]
     cache: "Cache" = field(default_factory=lambda: Cache())
+    redeemer: Redeems | None = None
 
 
 @dataclass(slots=True)
@@ -46,7 +47,22 @@ class Cache:
     reported_differences: dict[str, int] = field(default_factory=dict)
     unlisted: frozenset[str] = frozenset()
     settlements_read_at_ms: int = 0
+    said_at_ms: dict[str, int] = field(default_factory=dict)
     access: "AccessSeen" = field(default_factory=lambda: AccessSeen())
+    venue: "VenueSeen" = field(default_factory=lambda: VenueSeen())
+
+
+@dataclass(slots=True)
+class VenueSeen:
+    """The venue's last status, and when it was read.
+
+    `held_until_ms`: markets that were refused for a pause lately; `alarmed_at_ms`: when a delayed exit was last said.
+    """
+
+    status: VenueStatus | None = None
+    read_at_ms: int = 0
+    held_until_ms: dict[str, int] = field(default_factory=dict)
+    alarmed_at_ms: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

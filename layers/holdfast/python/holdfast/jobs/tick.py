@@ -15,7 +15,7 @@ from holdfast.core.admission import admit
 from holdfast.core.book import OrderBook, Top, without_ours
 from holdfast.core.errors import BudgetExhaustedError, VenueError, VenueRateLimitedError
 from holdfast.core.orders import OpenOrder, TargetOrder
-from holdfast.core.pauses import MarketPause, after_refusal, counts_towards_pause
+from holdfast.core.pauses import MarketPause
 from holdfast.core.plan import Plan, PlanPolicy, plan
 from holdfast.core.positions import Position
 from holdfast.core.resolution import to_resend
@@ -26,7 +26,9 @@ from holdfast.jobs.executor import Executor
 from holdfast.jobs.halting import HaltCheck, risk_limits
 from holdfast.jobs.observing import AccountView, Observer
 from holdfast.jobs.ports import Ports
+from holdfast.jobs.recording import record_pauses, report_decisions
 from holdfast.jobs.upkeep import Upkeep
+from holdfast.jobs.venue_watch import VenueWatch
 from holdfast.jobs.writes import Writes
 from holdfast.state.halts import Halting, Halts
 from holdfast.state.leases import Lease
@@ -38,8 +40,6 @@ from holdfast.telemetry.port import Level
 JOB = "execute"
 # Quotes whose expiry is nearer than this many intervals are renewed.
 RENEW_INTERVALS = 2
-# A market's refusals are no longer "running" when none came for this many intervals, pauses apart.
-FORGET_INTERVALS = 3
 # How far the venue's clock may be behind ours, and its sweep of expired orders behind its clock.
 EXPIRY_SLACK_MS = 2_000
 
@@ -85,6 +85,7 @@ class Tick:
         self.mark = mark
         self.report = report
         self.writes = Writes(self.ports, lease, clock)
+        self.watch = VenueWatch(self.ports, halts.venue, clock)
         self._pauses: dict[str, MarketPause] = {}
         self._exits_only = False
 
@@ -94,6 +95,7 @@ class Tick:
         switches = reading.switches
         self.ports.throttle.begin_tick(switches.max_wait_seconds * 1000, self.decision_id)
         self._connect()
+        self.watch.look()
         capabilities = self.ports.venue.capabilities
         one = capabilities.scale.one if capabilities.netting else None
         view = Observer(self.ports, self.writes, self.clock).observe()
@@ -110,18 +112,22 @@ class Tick:
         decided, halted = self._decide(reading, view, positions, books, limits, one)
         targets = () if halted else self._admitted(decided, positions, limits, one)
         held = {market: position.size + view.unbooked.get(market, 0) for market, position in positions.items()}
-        drawn = self._plan(view, held, (*decided.exits, *targets), switches.execution_interval_seconds * 1000)
-        resends = [(entry, to_resend(entry, decided.exits, held)) for entry in view.in_doubt]
-        self._report_decisions(drawn, decided, positions)
+        drawn = self._plan(view, held, decided, targets, switches.execution_interval_seconds * 1000)
+        # Bytes of before a window are no order for it.
+        takers = [target for target in decided.exits if not target.post_only]
+        resends = [(entry, to_resend(entry, takers, held)) for entry in view.in_doubt]
+        report_decisions(self.ports.telemetry, self.decision_id, drawn, decided, positions, self.report.halted)
         executor = Executor(
             self.ports,
             self.writes,
             self.ports.cache.rules,
+            self.watch,
             batched=switches.use_batch_execution,
             dry_run=switches.dry_run,
         )
         self.report.execution = executor.done
         executor.carry_out(drawn, self.decision_id, resends)
+        self._leave_note(executor.done)
         self._record(view, drawn, executor.done, switches.execution_interval_seconds * 1000)
 
     def _read_switches(self) -> SwitchReading:
@@ -143,8 +149,8 @@ class Tick:
             self.ports.cache.connected = True
         capabilities = self.ports.venue.capabilities
         self.ports.throttle.configure(capabilities)
-        # Orders, their as-of time, fills, and the books: one conditional write pays for all of them.
-        reads = 3 + -(-len(self.ports.cache.configs) // capabilities.books_per_call)
+        # Status, orders, their as-of time, fills, and the books: one conditional write pays for all of them.
+        reads = 3 + self.watch.is_due + -(-len(self.ports.cache.configs) // capabilities.books_per_call)
         cost = capabilities.costs.read
         tokens = self.ports.throttle.largest_batch("read", cost, reads) * cost
         try:
@@ -203,10 +209,11 @@ class Tick:
             reasons += ("switch",)
         if not reading.valid:
             reasons += ("switches_invalid",)
+        reasons += self.watch.halt_reasons
         reasons += self.ports.cache.access.reasons
         self.report.halted = reasons
         self.report.quiet = decided.quiet
-        return decided, bool(reasons)
+        return self.watch.in_form(decided, tops), bool(reasons)
 
     def _admitted(
         self, decided: Decisions, positions: dict[str, Position], limits: RiskLimits, one: int | None
@@ -220,7 +227,14 @@ class Tick:
             )
         return admission.admitted
 
-    def _plan(self, view: AccountView, held: dict[str, int], targets: Sequence[TargetOrder], interval_ms: int) -> Plan:
+    def _plan(
+        self,
+        view: AccountView,
+        held: dict[str, int],
+        decided: Decisions,
+        quotes: Sequence[TargetOrder],
+        interval_ms: int,
+    ) -> Plan:
         now_ms = self.clock.now_ms()
         # The venue's clock ends an order, so by ours it counts a little longer, else its successor may meet it. One
         # that expired after the list was true counts as well: nobody knows yet what it filled until then.
@@ -228,13 +242,15 @@ class Tick:
         pauses = self.halting.pauses()
         drawn = plan(
             [self._as_planned(order, view, now_ms) for order in view.open_orders],
-            targets,
+            (*decided.exits, *quotes),
             now_ms=expired_ms,
             capabilities=self.ports.venue.capabilities,
             policy=PlanPolicy(renew_before_ms=RENEW_INTERVALS * interval_ms + now_ms - expired_ms),
             positions=held,
             frozen=view.frozen,
-            paused={market for market, pause in pauses.items() if pause.is_active(now_ms)},
+            paused={market for market, pause in pauses.items() if pause.is_active(now_ms)}
+            | self.watch.closed([config.market for config in self.ports.cache.configs]),
+            exit_markets=decided.exit_markets,
         )
         self._pauses = pauses
         if not view.is_current:
@@ -247,22 +263,19 @@ class Tick:
     def _as_planned(self, order: OpenOrder, view: AccountView, now_ms: int) -> OpenOrder:
         """An order as the plan may see it: one that can't be cancelled now is an obstacle, like a foreign one."""
         rules = self.ports.cache.rules.get(order.market)
-        if order.order_id in view.doubtful or (rules is not None and rules.is_over(now_ms)):
+        is_over = rules is not None and rules.is_over(now_ms)
+        if order.order_id in view.doubtful or is_over or not self.watch.takes_cancel(order.market):
             return structs.replace(order, purpose=None)
         return order
 
+    def _leave_note(self, done: Execution) -> None:
+        self.watch.finish(done)
+        if self.watch.note != self.halts.venue:
+            self.halting.note_venue(self.watch.note)
+
     def _record(self, view: AccountView, drawn: Plan, done: Execution, interval_ms: int) -> None:
         now_ms = self.clock.now_ms()
-        for market, reason in done.refusals.items():
-            if counts_towards_pause(reason):
-                pause = after_refusal(self._pauses.get(market), market, reason, now_ms, interval_ms)
-                self.halting.pause(pause, max(pause.until_ms, now_ms) + FORGET_INTERVALS * interval_ms)
-                if pause.until_ms:
-                    self._event(
-                        "MARKET_PAUSED", Level.WARNING, market=market, reason=reason.value, until=pause.until_ms
-                    )
-        for market in done.accepted_markets & self._pauses.keys() - done.refusals.keys():
-            self.halting.clear_pause(market)
+        record_pauses(self.halting, self.ports.telemetry, self._pauses, done, now_ms, interval_ms)
         if done.operations and share_failed(done.failed, done.operations):
             self._event("TICK_MOSTLY_FAILED", Level.WARNING, failed=done.failed, operations=done.operations)
         self.report.open_orders = len(view.open_orders)
@@ -285,22 +298,6 @@ class Tick:
             fills=view.booked,
             halted=list(self.report.halted),
         )
-
-    def _report_decisions(self, drawn: Plan, decided: Decisions, positions: dict[str, Position]) -> None:
-        """One event for each market whose decision changed: something is cancelled, placed or exited there."""
-        changed = {order.market for order in (*drawn.exit_cancels, *drawn.cancels)}
-        changed |= {target.market for target in (*drawn.exits, *drawn.entries, *drawn.places)}
-        for market in sorted(changed):
-            targets = decided.quotes.get(market, ())
-            self._event(
-                "DECISION_MADE",
-                market=market,
-                decision_id=f"{self.decision_id}-{market}",
-                targets=[f"{t.side.value} {t.size} @ {t.price}" for t in targets] if not self.report.halted else [],
-                quiet=decided.quiet.get(market, ""),
-                halted=list(self.report.halted),
-                position=positions.get(market, Position(market)).size,
-            )
 
     def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
         self.ports.telemetry.event(name, level, **fields)
