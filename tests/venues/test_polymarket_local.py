@@ -228,3 +228,17 @@ def test_a_dead_mans_switch_cancels_what_no_heartbeat_keeps_alive(world: World):
     assert len(world.books().open_orders) == 1
     world.pass_ms(10_000)
     assert world.books().open_orders == ()
+
+
+@pytest.mark.parametrize(("size", "filled"), [(2_220_000, None), (2_230_000, 2_380_952)])
+def test_an_immediate_buy_below_what_capabilities_say_is_refused(world: World, size, filled):
+    """$0.99 once it is cut to whole cents; $1.00, which buys more where it fills better."""
+    least = world.venue.capabilities.least_taking_buy
+    assert (size * 4_500 >= least) is (filled is not None)
+    taking = {"post_only": False, "time_in_force": TimeInForce.IMMEDIATE}
+    [outcome] = world.place(world.placement(price=4_500, size=size, **taking))
+    if filled is None:
+        assert (outcome.reason, outcome.detail.endswith("min size: $1")) == (Refusal.INVALID_SIZE, True)
+    else:
+        assert isinstance(outcome, Placed)
+        assert outcome.filled == filled

@@ -62,6 +62,7 @@ class Capabilities(Struct, frozen=True):
     taken off that time because it is approximate. `read_lag_ms` serves where the venue states none. `identity` HASH:
     the venue keeps no id of ours, so orders are attributed by the order id that `Venue.prepare` fills in.
     `shortest_expiry_ms`: how far ahead an order's expiry must be at least when it is prepared; 0 means any.
+    `least_taking_buy`: the least money, at its limit price, that a buy which takes at once is accepted for.
     `post_only_after_restart_ms`: how long the venue takes post-only orders alone after its engine has restarted.
     """
 
@@ -85,4 +86,5 @@ class Capabilities(Struct, frozen=True):
     books_per_call: int
     identity: Identity = Identity.CLIENT_ID
     shortest_expiry_ms: int = 0
+    least_taking_buy: int = 0
     post_only_after_restart_ms: int = 0

@@ -132,5 +132,7 @@ def capabilities_of(tier: str) -> Capabilities:
         books_per_call=BOOKS_PER_CALL,
         identity=Identity.HASH,
         shortest_expiry_ms=SHORTEST_EXPIRY_MS,
+        # "invalid amount for a marketable BUY order, min size: $1" (facts polymarket section 2.3).
+        least_taking_buy=SCALE.money("1"),
         post_only_after_restart_ms=POST_ONLY_MS,
     )
