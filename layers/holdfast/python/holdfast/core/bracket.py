@@ -120,9 +120,9 @@ class Exit(Struct, frozen=True):
     """An exit that was decided and is not over before the position is flat. Own prices.
 
     `trigger` is the executable price that made it due, `intended` the level that it was to sell at, `mark` the last
-    price that could be trusted: floors are measured from it. `attempt` numbers the orders sent so far and names the
-    next one's identity; attempt n + 1 exists only when n is over. `failures` counts attempts in a row that sold
-    nothing; the next goes out at `retry_at_ms`. Another writer may take over after `deadline_ms`.
+    price that could be trusted: floors are measured from it. `sends` counts the orders sent for it; the next exists
+    only when the one before is over. `failures` counts those in a row that sold nothing; the next goes out at
+    `retry_at_ms`. Another writer may take over after `deadline_ms`. `alarmed`: a person was called.
     """
 
     source: ExitSource
@@ -132,7 +132,7 @@ class Exit(Struct, frozen=True):
     intended: int
     mark: int
     size: int
-    attempt: int = 0
+    sends: int = 0
     failures: int = 0
     retry_at_ms: int = 0
     deadline_ms: int = 0
@@ -158,14 +158,26 @@ class Naked(Struct, frozen=True):
         return self.total_ms + (max(now_ms - self.since_ms, 0) if self.since_ms else 0)
 
 
+class Lacking(Struct, frozen=True):
+    """A part of the take profit that does not rest, and since when it was seen so.
+
+    Fills can reach us later than the order that they shrank: what looks lacking then is sold already. It is offered
+    only once the same was seen for longer than reads lag.
+    """
+
+    size: int
+    since_ms: int
+
+
 class Bracket(Struct, frozen=True, kw_only=True):
     """One position's bracket. `side` is the entry's side in the market's one book; times in UTC ms.
 
     `before` are the position's sums then. `peak` is the best executable own price seen since the entry. `paper`, `mode`
-    and `levels` (after the entry is over) stay as they were when it was opened. `reason` and `decision_id` are those of
-    the last transition. `fallback` says why the take profit does not rest although `mode` wants it; empty while it does.
-    `exit_asked` holds a signal or manual exit that no tick has acted on yet. `api_calls` counts requests that were sent
-    for this bracket alone.
+    and `levels` (after the entry is over) stay as they were when it was opened. `reason` and `decision_id` are those
+    of the last transition. `fallback` says why the take profit does not rest although `mode` wants it; empty while it
+    does. `exit_asked` holds a signal or manual exit that no tick has acted on yet. `attempt` numbers every order that
+    was sent for it and names the next one's identity. `disputed` says what a person must look at before it can be
+    closed: both legs filled, or books that disagree. `api_calls` counts requests that were sent for it alone.
     """
 
     bracket_id: str
@@ -184,7 +196,9 @@ class Bracket(Struct, frozen=True, kw_only=True):
     before: Before = Before()
     naked: Naked = Naked()
     fallback: str = ""
-    take_profit_attempt: int = 0
+    attempt: int = 0
+    lacking: "Lacking | None" = None
+    disputed: str = ""
     traded_through_at_ms: int = 0
     reason: str = ""
     decision_id: str = ""

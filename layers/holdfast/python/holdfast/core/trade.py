@@ -80,7 +80,7 @@ def trade_of(bracket: Bracket, position: Position, source: ExitSource, *, now_ms
         best_bid=bracket.entry.best_bid,
         best_ask=bracket.entry.best_ask,
         origin=bracket.entry.origin,
-        attempts=bracket.exit.attempt if bracket.exit else 0,
+        attempts=bracket.exit.sends if bracket.exit else 0,
         naked_ms=bracket.naked.measured_ms(now_ms),
         api_calls=bracket.api_calls,
         paper=bracket.paper,

@@ -1,0 +1,167 @@
+"""One step of an exit that was decided, and the step of a bracket in all. Pure.
+
+An exit is over only when nothing is held any more: what is rejected, filled in part or bounded by its price is sent
+again from what is left, with a back-off, for ever. It takes liquidity, never below its floor; in a window of the venue
+it goes as far as the venue lets it.
+"""
+
+from msgspec import structs
+
+from holdfast.core.bracket import Bracket, BracketState, Exit, ExitSource, NakedClass, moved, own_price
+from holdfast.core.errors import InvalidInputError
+from holdfast.core.floors import backoff_ms, floor_of, is_alarm_due, is_dust, slice_of
+from holdfast.core.take_profit import protect, take_profit_legs
+from holdfast.core.marks import mark_of, own_rules, sellable_depth
+from holdfast.core.orders import OpenOrder, Purpose, TargetOrder, TimeInForce
+from holdfast.core.outcomes import Placed, PlaceOutcome, Refusal, Refused, Unknown
+from holdfast.core.protection import Facts, Scene, Step, finish, undo_flip, write_off_dust
+from holdfast.core.windows import exit_in
+
+
+def step(bracket: Bracket, scene: Scene) -> Step:
+    """The step of an open bracket."""
+    facts, decision = scene.facts, scene.decision
+    if facts.held < 0:
+        return undo_flip(bracket, scene)
+    if facts.held == 0:
+        return finish(bracket, scene)
+    bracket = structs.replace(bracket, peak=decision.peak, traded_through_at_ms=decision.traded_through_at_ms)
+    if bracket.exit is None and decision.exit is not None:
+        bracket = _begun(bracket, decision.exit, scene.decision_id)
+    if bracket.exit is None and _is_rest_due(bracket, scene):
+        bracket = _begun(bracket, _rest_exit(bracket, scene), scene.decision_id)
+    if is_dust(facts.held, scene.rules) and not facts.entering:
+        return write_off_dust(bracket, scene)
+    return _exit(bracket, scene) if bracket.exit is not None else protect(bracket, scene)
+
+
+def after_attempt(bracket: Bracket, outcome: PlaceOutcome, now_ms: int) -> Bracket:
+    """The bracket after its exit order was answered.
+
+    One that sold something, or rests, is no failure; one of unknown outcome is resolved by the journal first. All
+    others are tried again after a back-off, for ever.
+    """
+    exit = bracket.exit
+    if exit is None or isinstance(outcome, Unknown):
+        return bracket
+    if isinstance(outcome, Placed) and (outcome.filled or outcome.remaining):
+        return structs.replace(bracket, exit=structs.replace(exit, failures=0, retry_at_ms=0, alarmed=False))
+    failures = exit.failures + 1
+    failed = structs.replace(exit, failures=failures, retry_at_ms=now_ms + backoff_ms(failures))
+    cause = NakedClass.EXITING
+    if isinstance(outcome, Refused):
+        lacking = outcome.reason is Refusal.INSUFFICIENT_BALANCE
+        cause = NakedClass.NOT_SELLABLE if lacking else NakedClass.REFUSED
+    return structs.replace(bracket, exit=failed, naked=bracket.naked.at(cause, now_ms))
+
+
+def _begun(bracket: Bracket, exit: Exit, decision_id: str) -> Bracket:
+    return moved(bracket, BracketState.EXITING, exit.reason, decision_id, exit=exit, exit_asked=None)
+
+
+def _exit(bracket: Bracket, scene: Scene) -> Step:
+    facts, now_ms = scene.facts, scene.now_ms
+    bracket, exit = _marked(bracket, scene)
+    naked = bracket.naked.cause if exit.failures and bracket.naked.cause else NakedClass.EXITING
+    if facts.is_over:
+        return Step(bracket, wait="market_over", naked=NakedClass.WINDOW)
+    if facts.unknown_exit:
+        return Step(bracket, resend=True, wait="unknown_outcome", naked=NakedClass.EXITING)
+    form = exit_in(
+        facts.mode,
+        _target(bracket, exit, scene),
+        facts.top,
+        scene.rules,
+        reserves_sells=scene.policy.capabilities.reserves_sells,
+    )
+    if form is None or not facts.takes_cancels:
+        # The take profit stays, or goes back: it is the only protection that the venue takes now.
+        return structs.replace(take_profit_legs(bracket, scene), wait="window", naked=NakedClass.WINDOW)
+    ours = [order for order in facts.certain if order.purpose is not None]
+    cancels = tuple(order for order in ours if not _serves(order, form))
+    if len(cancels) < len(ours):
+        # A post-only exit at today's price rests already; it keeps its place in the queue.
+        return Step(bracket, cancels=cancels, wait="resting", naked=NakedClass.WINDOW)
+    if facts.unfinished and not _may_send_anyway(exit, scene):
+        return Step(bracket, cancels=cancels, wait="cancel_unfinished", naked=naked)
+    is_first_hard = scene.decision.take_liquidity and not exit.failures
+    if now_ms < exit.retry_at_ms and not is_first_hard:
+        return Step(bracket, cancels=cancels, wait="backoff", naked=naked)
+    deadline_ms = now_ms + scene.policy.cancel_timeout_ms
+    claim = structs.replace(
+        bracket,
+        attempt=bracket.attempt + 1,
+        exit=structs.replace(exit, sends=exit.sends + 1, size=facts.held, deadline_ms=deadline_ms),
+    )
+    return Step(bracket, claim=claim, cancels=cancels, exit=form, naked=naked)
+
+
+def _marked(bracket: Bracket, scene: Scene) -> tuple[Bracket, Exit]:
+    """The bracket with today's mark in its exit, and the alarm raised where it is due: a person is called."""
+    exit = bracket.exit
+    if exit is None:
+        raise InvalidInputError(f"exit of bracket {bracket.bracket_id}", exit, "one that was decided")
+    if scene.decision.marked is not None:
+        exit = structs.replace(exit, mark=scene.decision.marked)
+    if exit.alarmed or not is_alarm_due(exit, scene.policy.floors, scene.now_ms):
+        return structs.replace(bracket, exit=exit), exit
+    exit = structs.replace(exit, alarmed=True)
+    if bracket.state is BracketState.ATTENTION:
+        return structs.replace(bracket, exit=exit), exit
+    reason = f"{exit.failures} attempts in a row sold nothing" if exit.failures else "its floor is at the last step"
+    return moved(bracket, BracketState.ATTENTION, reason, scene.decision_id, exit=exit), exit
+
+
+def _target(bracket: Bracket, exit: Exit, scene: Scene) -> TargetOrder:
+    """The order that takes what the book gives at the floor or better, of what is held."""
+    facts, policy = scene.facts, scene.policy
+    own = own_rules(scene.rules, bracket.side, policy.one)
+    floor = floor_of(exit, scene.decision.marked, policy.floors, own, scene.now_ms)
+    worth = mark_of(facts.book, bracket.side, policy.one).bid or exit.mark
+    depth = sellable_depth(facts.book, bracket.side, policy.one, floor) if facts.book is not None else 0
+    return TargetOrder(
+        market=bracket.market,
+        side=bracket.exit_side,
+        price=own_price(floor, bracket.side, policy.one),
+        size=slice_of(_sellable(bracket, facts), depth, worth, policy.max_slice_money, scene.rules),
+        purpose=Purpose.EXIT,
+        leg=f"{bracket.bracket_id}/exit/{bracket.attempt + 1}",
+        post_only=False,
+        time_in_force=TimeInForce.IMMEDIATE,
+        reduce_only=True,
+        decision_id=scene.decision_id,
+    )
+
+
+def _sellable(bracket: Bracket, facts: Facts) -> int:
+    """What is held; only its settled part where the venue has said that it does not have all of it yet."""
+    lags = bracket.naked.cause is NakedClass.NOT_SELLABLE and 0 < facts.settled < facts.held
+    return facts.settled if lags else facts.held
+
+
+def _may_send_anyway(exit: Exit, scene: Scene) -> bool:
+    """Whether an exit may go out although a cancel is not final: where the venue keeps a sale from selling twice."""
+    waited_ms = scene.now_ms - exit.decided_at_ms
+    return scene.policy.capabilities.reserves_sells and waited_ms >= scene.policy.cancel_timeout_ms
+
+
+def _serves(order: OpenOrder, form: TargetOrder) -> bool:
+    """Whether a resting exit is the one that would be placed now."""
+    same = order.purpose is Purpose.EXIT and order.side is form.side and order.price == form.price
+    return same and form.time_in_force is TimeInForce.RESTING and order.remaining <= form.size
+
+
+def _is_rest_due(bracket: Bracket, scene: Scene) -> bool:
+    """Whether enough of the take profit has filled that its rest is to be sold."""
+    percent = scene.policy.sell_rest_percent
+    if not percent or scene.facts.entering:
+        return False
+    filled = sum(order.filled for order in scene.facts.ours if order.purpose is Purpose.TAKE_PROFIT)
+    return filled > 0 and filled * 100 >= (filled + scene.facts.held) * percent
+
+
+def _rest_exit(bracket: Bracket, scene: Scene) -> Exit:
+    level = bracket.levels.take_profit
+    bid = mark_of(scene.facts.book, bracket.side, scene.policy.one).bid or level
+    reason = f"at least {scene.policy.sell_rest_percent} % of the take profit has filled: the rest is sold"
+    return Exit(ExitSource.POSITION_MONITOR_TP, reason, scene.now_ms, bid, level, bid, scene.facts.held)
