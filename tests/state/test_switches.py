@@ -9,7 +9,7 @@ from holdfast.core.errors import StoreError
 from holdfast.state.memory import MemoryStore
 from holdfast.state.parameters import MemoryParameters
 from holdfast.state.port import Item, Key, Put, Table
-from holdfast.state.switch_set import NAMES, SwitchTexts, allowed, check
+from holdfast.state.switch_set import NAMES, SwitchTexts, allowed, check, text_of
 from holdfast.state.switches import SwitchBoard, Switches
 
 ALL = "/holdfast/dev/all"
@@ -75,6 +75,25 @@ def problems_of(**texts: str) -> tuple[str, ...]:
         ("quote_lifetime_intervals", "2"),
         ("inventory_stop_max_spread", "0"),
         ("max_wait_seconds", "-1"),
+        ("use_trailing_exit", "on"),
+        ("scan_entries", "1"),
+        ("ab_concurrent_share", "1.01"),
+        ("ab_concurrent_share", "-0.1"),
+        ("stop_loss", "0"),
+        ("stop_loss", "7 cents"),
+        ("take_profit", "-8%"),
+        ("hard_stop", "2 ATR"),
+        ("entry_slippage", "0"),
+        ("exit_slippage_most", "0.00001"),
+        ("max_exit_slice", "0"),
+        ("partial_tp_policy", "sometimes"),
+        ("partial_tp_threshold", "100"),
+        ("adopt_unprotected", "Adopt"),
+        ("further_entries", ""),
+        ("cancel_timeout_seconds", "0"),
+        ("blacklist_days", "0"),
+        ("max_position_hours", "-1"),
+        ("scan_min_volume", "-1"),
     ],
 )
 def test_bad_value_is_one_sentence_with_name_value_and_what_is_allowed(name: str, text: str) -> None:
@@ -90,6 +109,12 @@ def test_bad_value_is_one_sentence_with_name_value_and_what_is_allowed(name: str
         ("max_daily_loss", "250.50", Decimal("250.50")),
         ("execution_interval_seconds", "30", 30),
         ("execution_interval_seconds", "900", 900),
+        ("ab_concurrent_share", "0", Decimal(0)),
+        ("ab_concurrent_share", "0.25", Decimal("0.25")),
+        ("stop_loss", " 8% ", "8%"),
+        ("take_profit", "1.8atr", "1.8atr"),
+        ("partial_tp_policy", "sell", "sell"),
+        ("max_position_hours", "0", 0),
     ],
 )
 def test_good_value_is_read_exactly(name: str, text: str, value: object) -> None:
@@ -140,9 +165,58 @@ def test_default_that_no_longer_fits_is_named_as_the_default() -> None:
     assert problem.startswith(f"{ALL}/max_wait_seconds: the default '20'")
 
 
+@pytest.mark.parametrize(
+    ("texts", "named", "said"),
+    [
+        ({"hard_stop": "0.07"}, "hard_stop", "more than stop_loss (0.07)"),
+        ({"soft_stop": "9%", "hard_stop": "8%"}, "hard_stop", "more than soft_stop (9%)"),
+        ({"stop_loss": "100%"}, "stop_loss", "less than 100%"),
+        ({"use_trailing_exit": "true", "trailing_activation": "0.10"}, "trailing_activation", "take_profit (0.10)"),
+        ({"exit_slippage": "0.16"}, "exit_slippage", "exit_slippage_most (0.15)"),
+        ({"max_trade_size": "1001"}, "max_trade_size", "capital_total (1000)"),
+        ({"scan_min_price": "0.90"}, "scan_min_price", "scan_max_price (0.90)"),
+        ({"scan_max_hours_to_close": "1"}, "scan_min_minutes_to_close", "scan_max_hours_to_close (1 hours)"),
+        ({"price_stale_seconds": "29"}, "price_stale_seconds", "order_check_interval_seconds (30)"),
+        (
+            {"full_reconcile_seconds": "60", "order_check_interval_seconds": "120", "price_stale_seconds": "120"},
+            "full_reconcile_seconds",
+            "order_check_interval_seconds (120)",
+        ),
+        ({"order_check_interval_seconds": "45"}, "order_check_interval_seconds", "a divisor of 60"),
+    ],
+)
+def test_protection_that_makes_no_sense_together_is_named_with_the_other(
+    texts: dict[str, str], named: str, said: str
+) -> None:
+    problem = problems_of(**texts)[0]
+    assert problem.split(":")[0].endswith(f"/{named}")
+    assert said in problem
+
+
+def test_distances_of_different_units_are_left_to_the_check_at_a_price() -> None:
+    assert problems_of(stop_loss="8%", soft_stop="9%", hard_stop="0.03") == ()
+    assert problems_of(trailing_activation="0.50") == (), "trailing is off"
+
+
+def test_distances_of_new_brackets_have_a_trailing_stop_only_where_it_is_on() -> None:
+    found = Switches(stop_loss="8%").distances
+    assert (str(found.take_profit), str(found.stop_loss), str(found.hard_stop)) == ("0.10", "8%", "0.10")
+    assert found.trailing_activation is found.trailing_distance is None
+    trailing = Switches(use_trailing_exit=True).distances
+    assert (str(trailing.trailing_activation), str(trailing.trailing_distance)) == ("0.05", "0.04")
+
+
+def test_the_set_survives_being_written_down() -> None:
+    changed = Switches(stop_loss="8%", ab_concurrent_share=Decimal("0.5"), partial_tp_policy="sell")
+    assert Switches.model_validate_json(changed.model_dump_json()) == changed
+    texts = {name: text_of(value) for name, value in changed}
+    assert check(SwitchTexts("dev", "kalshi-1", texts, {})) == (changed, ())
+
+
 def test_defaults_are_valid_and_every_switch_says_what_is_allowed() -> None:
     assert check(SwitchTexts("dev", "kalshi-1", {}, {})) == (Switches(), ())
     assert all(allowed(name) and Switches.model_fields[name].description for name in NAMES)
+    assert set(NAMES) == set(Switches.model_fields)
 
 
 # The board

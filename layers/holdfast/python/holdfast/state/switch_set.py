@@ -9,101 +9,60 @@ from decimal import Decimal
 from typing import Any, Self
 
 from msgspec import Struct
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, ValidationError, model_validator
 
 from holdfast.core.errors import InvalidInputError
 from holdfast.state.parameters import Parameters
+from holdfast.state.protection_switches import ProtectionSwitches
+from holdfast.state.switch_fields import BOOLEANS, CrossCheckError, YesOrNo, dollars, price, whole, yes_or_no
 from holdfast.state.tables import checked_stage
 
 EVERYBODY = "all"
-_BOOLEANS = {"true": True, "false": False}
 
 
-class _CrossCheckError(ValueError):
-    """Two values do not go together. `problems` holds (switch, what is allowed)."""
-
-    def __init__(self, problems: list[tuple[str, str]]) -> None:
-        self.problems = problems
-        super().__init__()
-
-
-def _dollars(default: str, description: str) -> Any:
-    allowed = "more than 0 dollars, at most 2 decimals, e.g. 250.00"
-    return Field(
-        default=Decimal(default),
-        gt=0,
-        max_digits=14,
-        decimal_places=2,
-        description=description,
-        json_schema_extra={"allowed": allowed},
-    )
-
-
-def _whole(default: int, least: int, most: int, description: str) -> Any:
-    allowed = f"a whole number from {least} to {most}"
-    return Field(default=default, ge=least, le=most, description=description, json_schema_extra={"allowed": allowed})
-
-
-def _yes_or_no(default: bool, description: str) -> Any:
-    return Field(default=default, description=description, json_schema_extra={"allowed": "true or false"})
-
-
-class Switches(BaseModel):
+class Switches(ProtectionSwitches):
     """One whole set of switches."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    dry_run: bool = _yes_or_no(
+    dry_run: YesOrNo = yes_or_no(
         False, "Plan and log, but send no new entries and quotes. What is live already is still managed."
     )
-    use_batch_execution: bool = _yes_or_no(True, "Send orders and cancels in batches. false: the same plan one by one.")
-    use_gasless: bool = _yes_or_no(
+    use_batch_execution: YesOrNo = yes_or_no(
+        True, "Send orders and cancels in batches. false: the same plan one by one."
+    )
+    use_gasless: YesOrNo = yes_or_no(
         False,
         "Redeem what resolved through the venue's relayer, which pays the gas. false: left to the owner, and said.",
     )
-    halt: bool = _yes_or_no(False, "Cancel every quote and entry and place none. Exits go on.")
-    config_refresh_ticks: int = _whole(10, 1, 1000, "Read market configs and rules again after this many ticks.")
-    execution_interval_seconds: int = _whole(
+    halt: YesOrNo = yes_or_no(False, "Cancel every quote and entry and place none. Exits go on.")
+    config_refresh_ticks: int = whole(10, 1, 1000, "Read market configs and rules again after this many ticks.")
+    execution_interval_seconds: int = whole(
         60, 1, 900, "Seconds from one tick to the next: a divisor of 60, or whole minutes."
     )
-    max_wait_seconds: int = _whole(
+    max_wait_seconds: int = whole(
         20, 0, 300, "How long one tick may wait in all for rate-limit tokens; less than the interval."
     )
-    max_daily_loss: Decimal = _dollars("100", "Halt quotes and entries once a UTC day has lost this much.")
-    max_gross_exposure: Decimal = _dollars("1000", "Most that may be at risk in all markets together.")
-    max_market_exposure: Decimal = _dollars("200", "Most that may be at risk in one market.")
-    max_open_orders: int = _whole(1000, 1, 100_000, "Most orders that may rest at once.")
-    inventory_stop_loss: Decimal = _dollars(
+    max_daily_loss: Decimal = dollars("100", "Halt quotes and entries once a UTC day has lost this much.")
+    max_gross_exposure: Decimal = dollars("1000", "Most that may be at risk in all markets together.")
+    max_market_exposure: Decimal = dollars("200", "Most that may be at risk in one market.")
+    max_open_orders: int = whole(1000, 1, 100_000, "Most orders that may rest at once.")
+    inventory_stop_loss: Decimal = dollars(
         "20", "Flatten a quoted market once its inventory would lose this much if closed now."
     )
-    inventory_stop_slippage_ticks: int = _whole(
+    inventory_stop_slippage_ticks: int = whole(
         2, 0, 100, "How many ticks beyond the best price the flattening order may trade."
     )
-    inventory_stop_max_spread: Decimal = Field(
-        default=Decimal("0.20"),
-        gt=0,
-        max_digits=14,
-        decimal_places=4,
-        description="On a wider spread (a price) the stop waits and alarms: one abandoned bid is not a market.",
-        json_schema_extra={"allowed": "a price above 0, at most 4 decimals, e.g. 0.20"},
+    inventory_stop_max_spread: Decimal = price(
+        "0.20", "On a wider spread (a price) the stop waits and alarms: one abandoned bid is not a market."
     )
-    quote_lifetime_intervals: int = _whole(
+    quote_lifetime_intervals: int = whole(
         5, 3, 100, "A quote expires this many intervals ahead, unless a tick renews it."
     )
 
-    @field_validator("dry_run", "use_batch_execution", "use_gasless", "halt", mode="before")
-    @classmethod
-    def _only_true_or_false(cls, value: object) -> object:
-        """pydantic would also take "on", "y" or "1"; what stops trading should be spelled out."""
-        if isinstance(value, bool):
-            return value
-        if str(value).strip().lower() in _BOOLEANS:
-            return _BOOLEANS[str(value).strip().lower()]
-        raise ValueError("not true or false")
-
     @model_validator(mode="after")
     def _go_together(self) -> Self:
-        problems = []
+        problems = self.protection_problems()
         interval = self.execution_interval_seconds
         if 60 % interval if interval < 60 else interval % 60:
             problems.append(("execution_interval_seconds", "a divisor of 60 (1 to 30) or a multiple of it (60 to 900)"))
@@ -116,11 +75,12 @@ class Switches(BaseModel):
             exposure = self.max_market_exposure
             problems.append(("inventory_stop_loss", f"at most max_market_exposure ({exposure}); it could never fire"))
         if problems:
-            raise _CrossCheckError(problems)
+            raise CrossCheckError(problems)
         return self
 
 
-NAMES = tuple(Switches.model_fields)
+# Its own first, as they are read.
+NAMES = (*Switches.__annotations__, *ProtectionSwitches.model_fields)
 
 
 class SwitchTexts(Struct, frozen=True):
@@ -179,7 +139,7 @@ def check(texts: SwitchTexts) -> tuple[Switches | None, tuple[str, ...]]:
 
 def asks_halt(texts: SwitchTexts) -> bool:
     """Whether a halt is asked for, whatever else may be wrong with the set."""
-    return _BOOLEANS.get(texts.merged.get("halt", "").strip().lower(), False)
+    return BOOLEANS.get(texts.merged.get("halt", "").strip().lower(), False)
 
 
 def text_of(value: object) -> str:
@@ -198,7 +158,7 @@ def allowed(name: str) -> str:
 def _problems(texts: SwitchTexts, detail: Any) -> list[str]:
     """One validation error in words."""
     cause = detail.get("ctx", {}).get("error")
-    if isinstance(cause, _CrossCheckError):
+    if isinstance(cause, CrossCheckError):
         return [_sentence(texts, name, allowed_now) for name, allowed_now in cause.problems]
     name = str(detail["loc"][0])
     if name not in Switches.model_fields:
