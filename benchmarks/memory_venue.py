@@ -7,6 +7,7 @@ from benchmarks.workload import COSTS, capabilities
 from holdfast.clock import VirtualClock
 from holdfast.core.book import OrderBook
 from holdfast.core.capabilities import Bucket
+from holdfast.core.discovery import ListedMarket, MarketQuery
 from holdfast.core.market import MarketRules, MarketStatus, PriceBand
 from holdfast.core.orders import Cancellation, OpenOrder, Placement, Purpose
 from holdfast.core.outcomes import Canceled, CancelOutcome, Placed, PlaceOutcome
@@ -66,6 +67,9 @@ class MemoryVenue:
     def market_rules(self, markets: Sequence[str]) -> dict[str, MarketRules]:
         band = PriceBand(0, 10_000, 100)
         return {market: MarketRules(market, (band,), 1, 1, MarketStatus.OPEN) for market in markets}
+
+    def discover(self, query: MarketQuery) -> list[ListedMarket]:
+        return [ListedMarket(market, market, market, MarketStatus.OPEN) for market in self._mids][: query.limit]
 
     def books(self, markets: Sequence[str]) -> dict[str, OrderBook]:
         now_ms = self._clock.now_ms()

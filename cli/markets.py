@@ -1,4 +1,4 @@
-"""holdfast markets: list, set, enable, disable."""
+"""holdfast markets: list, set, enable, disable, discover."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -6,11 +6,13 @@ from typing import Annotated
 import typer
 from msgspec import structs
 
+from cli.discover import discover
 from cli.output import say, show
 from cli.stage import DEFAULT_STAGE, AccountOption, Stage, StageOption, assignments
 from holdfast.state.markets import DEFAULT_STRATEGY, MODES, MarketConfig, MarketConfigs, load_strategy
 
 app = typer.Typer(help="Markets: which ones an account works, and how.", no_args_is_help=True)
+app.command("discover")(discover)
 
 MarketArgument = Annotated[str, typer.Argument(help="The market's id at its venue.")]
 

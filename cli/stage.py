@@ -1,22 +1,29 @@
 """The stage that a command works on: its tables and parameters, at AWS or where AWS_ENDPOINT_URL says."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated
 
 import typer
 
+from holdfast.assembly import open_venue, system_jitter
 from holdfast.clock import SystemClock
-from holdfast.core.errors import InvalidInputError
-from holdfast.state.accounts import Account, Accounts
+from holdfast.core.errors import InvalidInputError, VenueRateLimitedError
+from holdfast.jobs.throttle import Throttle
+from holdfast.state.accounts import Account, Accounts, SecretsManager
 from holdfast.state.aws import AwsClients
 from holdfast.state.dynamodb import DynamoStore
 from holdfast.state.parameters import SsmParameters
 from holdfast.state.tables import TableNames
+from holdfast.telemetry.memory import MemoryTelemetry
+from holdfast.venues.port import Venue
 
 StageOption = Annotated[str, typer.Option("--stage", envvar="HOLDFAST_STAGE", help="Which deployment.")]
 AccountOption = Annotated[str, typer.Option("--account", help="Which account.")]
 DEFAULT_STAGE = "dev"
+_LONGEST_WAIT_MS = 60_000  # for rate-limit tokens, in all
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,11 @@ class Stage:
         """The switches' parameters."""
         return SsmParameters(self._clients.ssm)
 
+    @cached_property
+    def secrets(self) -> SecretsManager:
+        """The venues' credentials."""
+        return SecretsManager(self._clients.secrets, SystemClock())
+
     @property
     def accounts(self) -> Accounts:
         """The accounts."""
@@ -43,6 +55,21 @@ class Stage:
     def account(self, account_id: str) -> Account:
         """One account. Raises InvalidInputError where there is none of that id."""
         return self.accounts.get(account_id)
+
+    @contextmanager
+    def venue(self, account: Account) -> Iterator[Venue]:
+        """The account's venue, connected; its reads are paid from the budget that the account's jobs share."""
+        clock = SystemClock()
+        throttle = Throttle(self.store, account.account_id, clock, MemoryTelemetry(), system_jitter)
+        venue = open_venue(account, self.secrets, clock, throttle)
+        try:
+            venue.connect()
+            throttle.configure(venue.capabilities)
+            throttle.begin_tick(_LONGEST_WAIT_MS)
+            yield venue
+        except VenueRateLimitedError:
+            throttle.refused("read")
+            raise
 
     @cached_property
     def _clients(self) -> AwsClients:
