@@ -14,11 +14,13 @@ from holdfast.state.parameters import Parameters
 from holdfast.state.port import Store
 from holdfast.state.switches import SwitchBoard
 from holdfast.telemetry.port import Telemetry
-from holdfast.venues.port import Meter, Venue
+from holdfast.venues.port import Meter, Redeems, Venue
 
 if TYPE_CHECKING:
     from holdfast.venues.kalshi.hosts import KalshiSettings
     from holdfast.venues.polymarket.settings import PolymarketSettings
+
+_POLYMARKET_FIELDS = ("private_key", "api_key", "api_secret", "api_passphrase")
 
 
 def system_jitter() -> int:
@@ -48,6 +50,7 @@ def assemble(
         throttle=throttle,
         writer=writer,
         load_strategy=load_strategy,
+        redeemer=open_redeemer(account, secrets, clock, throttle),
     )
 
 
@@ -67,8 +70,7 @@ def open_venue(account: Account, secrets: Secrets, clock: Clock, meter: Meter) -
         from holdfast.venues.polymarket.signer import LocalSigner
         from holdfast.venues.transport import RequestsTransport
 
-        fields = ("private_key", "api_key", "api_secret", "api_passphrase")
-        private_key, *api = _credentials(secrets, account.secret_name, *fields)
+        private_key, *api = _credentials(secrets, account.secret_name, *_POLYMARKET_FIELDS)
         return PolymarketVenue(
             _polymarket_settings(account),
             LocalSigner(private_key),
@@ -78,6 +80,33 @@ def open_venue(account: Account, secrets: Secrets, clock: Clock, meter: Meter) -
             meter,
         )
     raise InvalidInputError(f"venue of account {account.account_id}", account.venue, "kalshi or polymarket")
+
+
+def open_redeemer(account: Account, secrets: Secrets, clock: Clock, meter: Meter) -> Redeems | None:
+    """What redeems for the account; None where the venue pays out by itself.
+
+    Beside the trading credentials the secret may hold relayer_api_key, and relayer_api_key_address where another
+    address than the trading key's owns it.
+    """
+    if account.venue != "polymarket":
+        return None
+    from holdfast.venues.polymarket.client import PolymarketClient
+    from holdfast.venues.polymarket.headers import ApiCredentials
+    from holdfast.venues.polymarket.redemption import PolymarketRedeemer
+    from holdfast.venues.polymarket.relayer import Relayer, RelayerKey
+    from holdfast.venues.polymarket.signer import LocalSigner
+    from holdfast.venues.transport import RequestsTransport
+
+    settings, transport = _polymarket_settings(account), RequestsTransport()
+    private_key, *api = _credentials(secrets, account.secret_name, *_POLYMARKET_FIELDS)
+    signer = LocalSigner(private_key)
+    client = PolymarketClient(settings, signer.address, ApiCredentials(*api), transport, clock, meter)
+    fields = secrets.read(account.secret_name)
+    key, owner = fields.get("relayer_api_key", ""), fields.get("relayer_api_key_address") or signer.address
+    relayer = None
+    if key:
+        relayer = Relayer(settings.relayer_origin, RelayerKey(key, owner), signer.address, transport, clock, meter)
+    return PolymarketRedeemer(settings, signer, client, relayer, clock)
 
 
 def check_account(account: Account) -> None:

@@ -56,7 +56,8 @@ class LedgerLine(Struct, frozen=True):
     """One change of a position. `key` is unique in an account's ledger.
 
     `size` is positive and `side` its direction, so position_after = position before + size (buy) or - size (sell); a
-    settlement closes and has price 0. `cash` is the change of the venue's balance, `realized` the P&L before the fee.
+    settlement closes and has price 0. A redemption moves neither position nor cash: its settlement has booked what
+    it pays. `cash` is the change of the venue's balance, `realized` the P&L before the fee.
     """
 
     key: str
@@ -82,6 +83,11 @@ def fill_key(fill: Fill) -> str:
     """
     key = f"{fill.fill_id}#{fill.order_id}"
     return f"{key}#void" if fill.void else key
+
+
+def settlement_key(market: str) -> str:
+    """The ledger key of a market's settlement."""
+    return f"settlement#{market}"
 
 
 def apply_fill(
@@ -150,7 +156,7 @@ def apply_settlement(position: Position, settlement: Settlement) -> tuple[Positi
     if after == position:
         return position, ()
     line = LedgerLine(
-        key=f"settlement#{settlement.market}",
+        key=settlement_key(settlement.market),
         kind=LedgerKind.SETTLEMENT,
         market=settlement.market,
         side=Side.SELL if position.size >= 0 else Side.BUY,

@@ -9,7 +9,9 @@ from hashlib import blake2b
 
 from msgspec import Struct, structs
 
+from holdfast.core.market import Side
 from holdfast.core.outcomes import Refusal, Refused, Unknown
+from holdfast.core.positions import LedgerKind, LedgerLine
 
 # A venue's list of holdings follows the chain late: until then what was redeemed may still be listed.
 STILL_LISTED_MS = 600_000
@@ -198,3 +200,25 @@ def next_attempt(
         failures=latest.failures if latest else 0,
         version=latest.version + 1 if latest else 1,
     )
+
+
+def ledger_lines(record: Redemption, now_ms: int, decision_id: str) -> list[LedgerLine]:
+    """The lines that say that its holdings were redeemed. The settlements booked the profit: these move no cash."""
+    return [
+        LedgerLine(
+            key=f"redemption#{holding.market}#{record.attempt}",
+            kind=LedgerKind.REDEMPTION,
+            market=holding.market,
+            side=Side.SELL,
+            price=holding.payout // holding.size,
+            size=holding.size,
+            fee=0,
+            cash=0,
+            realized=0,
+            position_after=0,
+            at_ms=now_ms,
+            order_id=record.transaction_id,
+            decision_id=decision_id,
+        )
+        for holding in record.holdings
+    ]

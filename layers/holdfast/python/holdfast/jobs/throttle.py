@@ -60,6 +60,10 @@ class Throttle:
         for bucket, tokens in owed.items():
             self.take(bucket, tokens, exit=True)
 
+    def add(self, bucket: Bucket) -> None:
+        """Know another bucket of the account, beside those of orders. After `configure`, which forgets it."""
+        self._buckets[bucket.name] = bucket
+
     def begin_tick(self, allowance_ms: int, decision_id: str = "") -> None:
         """Start a tick that may wait this long in all for tokens. What an earlier tick prepaid is forfeit."""
         self._decision_id = decision_id

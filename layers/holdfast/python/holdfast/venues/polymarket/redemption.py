@@ -5,13 +5,14 @@ decide. Only wallets whose requests are proved equal to the official SDK's are s
 """
 
 from collections import defaultdict
+from contextlib import suppress
 
 import msgspec
 from msgspec import Struct
 
 from holdfast.clock import Clock
 from holdfast.core.capabilities import Bucket
-from holdfast.core.errors import VenueUnavailableError
+from holdfast.core.errors import VenueRefusedError, VenueUnavailableError
 from holdfast.core.redemption import (
     Holding,
     Redeemable,
@@ -144,7 +145,8 @@ class PolymarketRedeemer:
     def look_up(self, record: Redemption) -> RedemptionRead:
         """See the port. Without an id the relayer's list is asked; where that shows nothing, only time decides."""
         if record.transaction_id:
-            return self._known_relayer.transaction(record.transaction_id)
+            with suppress(VenueRefusedError):  # it does not know its own id: the list and time decide
+                return self._known_relayer.transaction(record.transaction_id)
         found = self._known_relayer.find(record.identity, _SIGNED.decode(record.body).signature)
         if found is not None:
             return found
