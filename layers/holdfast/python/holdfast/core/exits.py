@@ -75,10 +75,11 @@ class Decision(Struct, frozen=True):
     `exit`: begin this exit; None also while one is under way: the first named source stays. `take_liquidity`: the hard
     stop is due (now, or under an exit that was begun for another reason), so the next attempt goes at once.
     `deferred`: a rule is due and left to the venue. `blind`: the prices kept a rule from being judged, and why; alarm.
-    `stops_blind`: that rule is a stop, or all of them: the position is naked. `untrusted`: why the bid is not trusted as it stands ("stale", "no_bid", "one_sided", "crossed", "wide"), "" where
-    it is; it need not make us blind. `marked`: the price to measure floors from, None while there is no new one: store
-    it in the exit that is under way. `peak` and `traded_through_at_ms` (0: not, or not any more) are the bracket's new
-    values. `over`: the market takes no orders any more and its settlement closes the bracket (MARKET_RESOLVED).
+    `stops_blind`: that rule is a stop, or nothing can be judged at all: the position is naked. `untrusted`: why the bid
+    is not trusted as it stands ("stale", "no_bid", "one_sided", "crossed", "wide"), "" where it is; it need not make us
+    blind. `marked`: the price to measure floors from, None while there is no new one: store it in the exit that is
+    under way. `peak` and `traded_through_at_ms` (0: not, or not any more) are the bracket's new values. `over`: the
+    market takes no orders any more and its settlement closes the bracket (MARKET_RESOLVED).
     """
 
     peak: int
