@@ -1,31 +1,15 @@
-"""Our ledger against the exchange's own books, market by market, to the last unit."""
+"""Our ledger against the exchange's own books, instrument by instrument, to the last unit."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, structs
 
 from holdfast.core.positions import LedgerKind, LedgerLine, Position
-from local.venues.kalshi.audit import Books
-
-
-class MarketBooks(Struct, frozen=True):
-    """One market as one side's books have it. Money and size units; `size` is signed, `cost` that of the open size.
-
-    `cash` is what the market changed the balance by, `paid_out` the part of it that its settlement paid.
-    """
-
-    fills: int = 0
-    volume: int = 0
-    cash: int = 0
-    fees: int = 0
-    realized: int = 0
-    paid_out: int = 0
-    size: int = 0
-    cost: int = 0
+from local.demo.books import ExchangeBooks, MarketBooks
 
 
 class Pair(Struct, frozen=True):
-    """The two sides of one market."""
+    """The two sides of one instrument."""
 
     market: str
     ledger: MarketBooks
@@ -39,7 +23,7 @@ class Pair(Struct, frozen=True):
 
 
 class Comparison(Struct, frozen=True):
-    """Both sides of every market; `problems` are what else does not add up, in words."""
+    """Both sides of every instrument; `problems` are what else does not add up, in words."""
 
     pairs: tuple[Pair, ...]
     problems: tuple[str, ...]
@@ -51,19 +35,18 @@ class Comparison(Struct, frozen=True):
 
     @property
     def total(self) -> Pair:
-        """The sums over all markets."""
+        """The sums over all instruments."""
         return Pair("total", _sum(pair.ledger for pair in self.pairs), _sum(pair.exchange for pair in self.pairs))
 
 
 def compare(
-    lines: Sequence[LedgerLine], positions: Mapping[str, Position], books: Books, markets: Iterable[str]
+    lines: Sequence[LedgerLine], positions: Mapping[str, Position], books: ExchangeBooks, markets: Iterable[str]
 ) -> Comparison:
     """Compare what we booked with what the exchange did; `markets` come first and in their order."""
     ours = _of_ledger(lines, positions)
-    theirs = _of_exchange(books)
-    names = dict.fromkeys([*markets, *ours, *theirs])
-    pairs = tuple(Pair(name, ours.get(name, MarketBooks()), theirs.get(name, MarketBooks())) for name in names)
-    problems = [f"exchange: {words}" for words in books.imbalances()]
+    names = dict.fromkeys([*markets, *ours, *books.markets])
+    pairs = tuple(Pair(name, ours.get(name, MarketBooks()), books.markets.get(name, MarketBooks())) for name in names)
+    problems = [f"exchange: {words}" for words in books.imbalances]
     cash = sum(pair.ledger.cash for pair in pairs)
     if cash != books.profit:
         problems.append(f"the ledger moved {cash} of cash, the exchange's balances {books.profit}")
@@ -82,9 +65,11 @@ def _of_ledger(lines: Sequence[LedgerLine], positions: Mapping[str, Position]) -
     for market, of_market in by_market.items():
         position = positions.get(market, Position(market))
         fills = [line for line in of_market if line.kind is LedgerKind.FILL]
+        # A trade that failed is a fill that was taken back: in the end it is none.
+        reversals = [line for line in of_market if line.kind is LedgerKind.REVERSAL]
         found[market] = MarketBooks(
-            fills=len({line.key.removesuffix("#open") for line in fills}),
-            volume=sum(line.size for line in fills),
+            fills=_trades(fills) - _trades(reversals),
+            volume=sum(line.size for line in fills) - sum(line.size for line in reversals),
             cash=sum(line.cash for line in of_market),
             fees=sum(line.fee for line in of_market),
             realized=sum(line.realized for line in of_market),
@@ -95,23 +80,9 @@ def _of_ledger(lines: Sequence[LedgerLine], positions: Mapping[str, Position]) -
     return found
 
 
-def _of_exchange(books: Books) -> dict[str, MarketBooks]:
-    found = {}
-    for holding in books.positions:
-        market = holding.ticker
-        fills = [fill for fill in books.fills if fill.ticker == market]
-        paid_out = sum(row.payout for row in books.settlements if row.ticker == market)
-        found[market] = MarketBooks(
-            fills=len(fills),
-            volume=sum(fill.size for fill in fills),
-            cash=sum(fill.revenue - fill.fee for fill in fills) + paid_out,
-            fees=sum(fill.fee for fill in fills),
-            realized=holding.realized,
-            paid_out=paid_out,
-            size=holding.size,
-            cost=holding.cost,
-        )
-    return found
+def _trades(lines: Sequence[LedgerLine]) -> int:
+    """How many trades these lines are: one that crossed zero made two."""
+    return len({line.key.removesuffix("#open") for line in lines})
 
 
 def _sum(sides: Iterable[MarketBooks]) -> MarketBooks:

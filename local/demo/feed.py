@@ -1,21 +1,26 @@
-"""The tape as something that happens to the local exchange, settlements included."""
+"""The tape as something that happens to the local exchanges, each market to its own, results included."""
 
-from local.tapes.tape import BookSnapshot, LevelChanges, Tape, TapeEvent, TapeMarket
-from local.venues.kalshi import KalshiExchange
+from collections.abc import Mapping
+
+from local.demo.venues.venue import DemoVenue
+from local.tapes.tape import Tape, TapeEvent, TapeMarket
 
 # How long after its close a market gets its result.
 SETTLES_AFTER_MS = 5_000
 
 
 class TapeFeed:
-    """Plays a tape to an exchange whose markets are listed already. Tape time 0 is `start_ms`."""
+    """Plays a tape to exchanges that list its markets already. Tape time 0 is `start_ms`.
 
-    def __init__(self, tape: Tape, exchange: KalshiExchange, start_ms: int) -> None:
+    `homes` names the venue of every market by its ticker.
+    """
+
+    def __init__(self, tape: Tape, homes: Mapping[str, DemoVenue], start_ms: int) -> None:
         results = [(market.closes_at_ms + SETTLES_AFTER_MS, market) for market in tape.markets if market.result]
         self._happens: list[tuple[int, TapeEvent | TapeMarket]] = sorted(
             [*((event.at_ms, event) for event in tape.events), *results], key=lambda pair: pair[0]
         )
-        self._exchange = exchange
+        self._homes = homes
         self._start_ms = start_ms
         self._next = 0
 
@@ -27,12 +32,8 @@ class TapeFeed:
         """Let it happen."""
         _, happens = self._happens[self._next]
         self._next += 1
-        match happens:
-            case LevelChanges():
-                self._exchange.apply_changes(happens.ticker, happens.bids, happens.asks)
-            case BookSnapshot():
-                self._exchange.apply_snapshot(happens.ticker, happens.bids, happens.asks)
-            case TapeMarket():
-                self._exchange.settle(happens.ticker, happens.result or "")
-            case _:
-                self._exchange.apply_trade(happens.ticker, happens.price, happens.size, happens.aggressor)
+        venue = self._homes[happens.ticker]
+        if isinstance(happens, TapeMarket):
+            venue.settle(happens.ticker)
+        else:
+            venue.apply(happens)

@@ -7,28 +7,30 @@ from rich.console import Console
 from rich.text import Text
 
 from holdfast.clock import SystemClock
-from holdfast.venues.kalshi.wire import SCALE
 from local.demo.interruption import Interruption
+from local.demo.judgement import failures_of
 from local.demo.options import DemoOptions, open_tape
-from local.demo.screen import duration, make_console, make_screen
+from local.demo.screen import make_console, make_screen
 from local.demo.session import Session
 from local.demo.summary import Summary
-from local.demo.world import DEPOSIT, FAULTS_PERMILLE, INTERVAL_SECONDS, World
-from local.tapes.tape import Tape
+from local.demo.venues.faults import READS_PERMILLE, WRITES_PERMILLE
+from local.demo.wording import duration
+from local.demo.world import INTERVAL_SECONDS, World
 
 
 def run_demo(options: DemoOptions) -> int:
     """Run one demo; returns its exit code.
 
-    0: done, and both sides' books are equal. 1: they are not, or a cancel was wasted, or orders were left behind.
-    128 + signal: interrupted, withdrawn and equal. Raises InvalidInputError for a tape or option that can't be used.
+    0: done, and both sides' books are equal at every venue. 1: they are not, or a cancel was wasted, or orders were
+    left behind. 128 + signal: interrupted, withdrawn and equal. Raises InvalidInputError for a tape or option that
+    can't be used.
     """
     console = make_console()
     with Interruption() as interruption:
         with _status(console, "reading the tape"):
-            tape = open_tape(options, SCALE)
+            tape = open_tape(options)
         world = World(options, tape)
-        _introduce(console, options, tape)
+        _introduce(console, options, world)
         with ExitStack() as stack:
             with _status(console, "starting the stand-ins"):
                 stack.enter_context(world)
@@ -45,9 +47,8 @@ def run_demo(options: DemoOptions) -> int:
                         style="bold yellow",
                     )
                 )
-            summary = Summary(console, world, session.tally, session.comparison(), options.one_by_one)
-            summary.show()
-            failures = summary.failures()
+            Summary(console, world, options.one_by_one).show()
+            failures = [words for account in world.accounts for words in failures_of(account)]
     for failure in failures:
         print(f"FAILED: {failure}", file=sys.stderr)
     return 1 if failures else interruption.exit_code
@@ -58,21 +59,29 @@ def _status(console: Console, words: str) -> AbstractContextManager[object]:
     return console.status(words) if console.is_terminal else nullcontext()
 
 
-def _introduce(console: Console, options: DemoOptions, tape: Tape) -> None:
+def _introduce(console: Console, options: DemoOptions, world: World) -> None:
+    tape = world.tape
     origin = f"recorded: {tape.name}" if options.tape else f"generated, seed {options.seed}"
     sending = "one by one" if options.one_by_one else "in batches"
     lines = [
-        f"Holdfast demo · {len(tape.markets)} markets · {duration(tape.duration_ms)} of market time · tape {origin}",
-        f"local Kalshi exchange over HTTP: tier {options.tier}, reads lag {options.read_lag_ms / 1000:g} s behind",
-        f"account with ${DEPOSIT:,} per shard · a tick every {INTERVAL_SECONDS} s · orders sent {sending}",
+        f"Holdfast demo · {len(tape.markets)} markets · {duration(tape.duration_ms)} of market time · tape {origin}"
+    ]
+    for index, venue in enumerate(world.venues):
+        markets = sum(home is venue for home in world.homes.values())
+        which = (" (1st, 3rd, 5th ... of the tape)", " (2nd, 4th, 6th ...)")[index] if len(world.venues) > 1 else ""
+        lines.append(f"{venue.title}: {markets} markets{which} · {venue.introduction()}")
+    accounts = "one job for both accounts" if len(world.venues) > 1 else "one account"
+    lines += [
+        f"local exchanges over HTTP, reads lag {options.read_lag_ms / 1000:g} s · {accounts} · "
+        f"a tick every {INTERVAL_SECONDS} s · orders {sending}",
         "DynamoDB, SSM and Secrets Manager stand-ins on this machine; keys made for this run; no money moves",
     ]
     if options.faults:
         lines.append(
-            f"faults: {FAULTS_PERMILLE['POST'] / 10:g} % of writes and "
-            f"{FAULTS_PERMILLE['GET'] / 10:g} % of reads lose their "
+            f"faults: {WRITES_PERMILLE / 10:g} % of writes and {READS_PERMILLE / 10:g} % of reads lose their "
             "answer or get a 503, before or after their effect"
         )
+        lines += [f"{venue.title}: {words}" for venue in world.venues if (words := venue.own_faults)]
     for index, line in enumerate(lines):
         console.print(Text(line, style="bold" if not index else "dim"))
     console.print()

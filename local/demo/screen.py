@@ -1,5 +1,6 @@
 """How the demo shows itself while it runs: a live table on a terminal, a line now and then elsewhere."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
@@ -8,13 +9,19 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from holdfast.core.scale import format_units
-from holdfast.venues.kalshi.wire import SCALE
-from local.demo.frame import Frame, Quote, Row
+from holdfast.core.scale import Scale
+from local.demo.frame import AccountFrame, Frame, Quote, Row
+from local.demo.wording import amount, dollars, duration, price
 
 _LINES_WITHOUT_TERMINAL = 10
-_AROUND_THE_TABLE = 9
+# The bar, the column headings, and the line of the cursor; each account adds its sums and a line for what is cut.
+_AROUND_THE_TABLES = 3
+_AROUND_A_TABLE = 2
+_LEAST_ROWS = 2
 _WIDE = 96
+# What fits beside the columns that a narrow window has.
+_NARROW_LABEL = 20
+_NARROW_QUOTE, _WIDE_QUOTE = 10, 12
 PLAIN_WIDTH = 120
 
 
@@ -22,31 +29,6 @@ def make_console() -> Console:
     """Where the demo prints: as wide as the terminal, or wide enough for its tables without one."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)
-
-
-def dollars(money: int, decimals: int = 2) -> str:
-    """Money units as signed dollars, cut to that many decimals."""
-    cut = abs(money) // 10 ** (SCALE.money_decimals - decimals)
-    return f"{'-' if money < 0 and cut else ''}${format_units(cut, decimals)}"
-
-
-def contracts(size: int) -> str:
-    """Size units as contracts, without a fraction that is none."""
-    return SCALE.size_text(size).removesuffix(".00")
-
-
-def price(units: int | None) -> str:
-    """Price units as dollars with the decimals that it needs, at least two."""
-    if units is None:
-        return ""
-    cents, finer = divmod(units, 10 ** (SCALE.price_decimals - 2))
-    return format_units(cents, 2) if not finer else SCALE.price_text(units).rstrip("0")
-
-
-def duration(milliseconds: int) -> str:
-    """Minutes and seconds."""
-    minutes, seconds = divmod(max(milliseconds, 0) // 1000, 60)
-    return f"{minutes}:{seconds:02d}"
 
 
 class Screen(Protocol):
@@ -71,18 +53,22 @@ def make_screen(console: Console) -> Screen:
 
 
 class PlainScreen:
-    """Lines, some ten in all."""
+    """Lines, some ten for each account."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._shown = 0
 
     def show(self, frame: Frame) -> None:
-        """A line for every tenth of the tape."""
+        """A line for each account every tenth of the tape."""
         part = min(frame.elapsed_ms * _LINES_WITHOUT_TERMINAL // frame.duration_ms, _LINES_WITHOUT_TERMINAL)
-        if part > self._shown:
-            self._shown = part
-            self._console.print(Text(f"{part * 100 // _LINES_WITHOUT_TERMINAL:3d} %  {_sums(frame)}"), soft_wrap=True)
+        if part <= self._shown:
+            return
+        self._shown = part
+        start = f"{part * 100 // _LINES_WITHOUT_TERMINAL:3d} %  tick {frame.ticks:<4}"
+        for account in frame.accounts:
+            self._console.print(Text(start + _sums(account)), soft_wrap=True)
+            start = " " * len(start)
 
     def note(self, words: str) -> None:
         """A line."""
@@ -93,7 +79,7 @@ class PlainScreen:
 
 
 class LiveScreen:
-    """A table that is drawn anew for every frame, with a progress bar above it."""
+    """A table for each account that is drawn anew for every frame, with a progress bar above them."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -103,62 +89,102 @@ class LiveScreen:
 
     def show(self, frame: Frame) -> None:
         """Draw the frame."""
-        self._live.update(self._drawn(frame), refresh=True)
+        self._live.update(self.drawn(frame), refresh=True)
 
     def note(self, words: str) -> None:
-        """Words under the bar, until others come."""
+        """Words beside the bar, until others come."""
         self._words = words
 
     def close(self) -> None:
-        """Take the table away; what comes after it is the summary."""
+        """Take the tables away; what comes after them is the summary."""
         self._live.stop()
 
-    def _drawn(self, frame: Frame) -> RenderableType:
+    def drawn(self, frame: Frame) -> RenderableType:
+        """The frame as it is drawn: no higher than the window, but for two rows that each account has at least."""
+        wide = self._console.width >= _WIDE
         bar = Table.grid(padding=(0, 1))
-        done = ProgressBar(total=frame.duration_ms, completed=frame.elapsed_ms, width=40)
-        bar.add_row(done, f"{duration(frame.elapsed_ms)} of {duration(frame.duration_ms)} market time", self._words)
-        room = max(self._console.height - _AROUND_THE_TABLE, 4)
-        table = _market_table(frame.rows[:room], wide=self._console.width >= _WIDE)
-        hidden = len(frame.rows) - room
-        more = [Text(f"and {hidden} more markets: the window is too low for them", style="dim")] if hidden > 0 else []
-        return Group(bar, Text(_sums(frame), style="bold"), Text(), table, *more)
+        done = ProgressBar(total=frame.duration_ms, completed=frame.elapsed_ms, width=40 if wide else 16)
+        words = self._words or f"tick {frame.ticks}"
+        bar.add_row(done, f"{duration(frame.elapsed_ms)} of {duration(frame.duration_ms)} market time · {words}")
+        room = self._console.height - _AROUND_THE_TABLES - _AROUND_A_TABLE * len(frame.accounts)
+        counts = rows_shown([len(account.rows) for account in frame.accounts], room)
+        label_width = max(len(_label(row, wide)) for account in frame.accounts for row in account.rows)
+        parts: list[RenderableType] = [bar]
+        for index, (account, count) in enumerate(zip(frame.accounts, counts, strict=True)):
+            parts.append(Text(_sums(account, wide=wide), style="bold", no_wrap=True, overflow="ellipsis"))
+            table = _table(label_width, wide, has_headings=index == 0)
+            for row in account.rows[:count]:
+                table.add_row(*_cells(row, account.scale, wide))
+            parts.append(table)
+            if hidden := len(account.rows) - count:
+                parts.append(Text(f"and {hidden} more: the window is too low for them", style="dim"))
+        return Group(*parts)
 
 
-def _market_table(rows: tuple[Row, ...], *, wide: bool) -> Table:
-    """The rows; on a narrow terminal without fills and state."""
-    headings = ("bid", "ask", "our bids", "our asks", "inventory", "P&L")
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("market", no_wrap=True)
-    for heading in (*headings, "fills") if wide else headings:
-        table.add_column(heading, justify="right", no_wrap=True)
+def rows_shown(counts: Sequence[int], room: int) -> list[int]:
+    """How many rows of each table are shown on so many lines: as equal as can be, two of each at least."""
+    shown = [0] * len(counts)
+    left = max(room, _LEAST_ROWS * len(counts))
+    while left and shown != list(counts):
+        for index, count in enumerate(counts):
+            if left and shown[index] < count:
+                shown[index] += 1
+                left -= 1
+    return shown
+
+
+def _table(label_width: int, wide: bool, *, has_headings: bool) -> Table:
+    """An account's table; its columns stand below those of the others. On a narrow terminal without fills and state."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0), show_header=has_headings)
+    table.add_column("market", no_wrap=True, width=label_width)
+    quote = _WIDE_QUOTE if wide else _NARROW_QUOTE
+    for heading, width in (("bid", 5), ("ask", 5), ("our bids", quote), ("our asks", quote), ("inventory", 9)):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
+    table.add_column("P&L", justify="right", no_wrap=True, min_width=8)
     if wide:
-        table.add_column("state", no_wrap=True)
-    for row in rows:
-        cells = [
-            Text(row.market),
-            Text(price(row.bid)),
-            Text(price(row.ask)),
-            Text(_quote(row.our_bid, wide), style="green"),
-            Text(_quote(row.our_ask, wide), style="red"),
-            Text(contracts(row.inventory) if row.inventory else ""),
-            Text(dollars(row.pnl) if row.fills else "", style="green" if row.pnl > 0 else "red" if row.pnl else ""),
-        ]
-        if wide:
-            cells += [Text(str(row.fills or "")), Text(row.state, style="" if row.state == "quoting" else "dim")]
-        table.add_row(*cells)
+        table.add_column("fills", justify="right", no_wrap=True, min_width=5)
+        table.add_column("state", no_wrap=True, min_width=13)
     return table
 
 
-def _quote(quote: Quote | None, wide: bool) -> str:
+def _cells(row: Row, scale: Scale, wide: bool) -> list[Text]:
+    cells = [
+        Text(_label(row, wide)),
+        Text(price(row.bid, scale)),
+        Text(price(row.ask, scale)),
+        Text(_quote(row.our_bid, scale, wide), style="green"),
+        Text(_quote(row.our_ask, scale, wide), style="red"),
+        Text(amount(row.inventory, scale) if row.inventory else ""),
+        Text(dollars(row.pnl, scale) if row.fills else "", style="green" if row.pnl > 0 else "red" if row.pnl else ""),
+    ]
+    if wide:
+        cells += [Text(str(row.fills or "")), Text(row.state, style="" if row.state == "quoting" else "dim")]
+    return cells
+
+
+def _label(row: Row, wide: bool) -> str:
+    """The end of a long name tells more than its start."""
+    if wide or len(row.label) <= _NARROW_LABEL:
+        return row.label
+    return f"…{row.label[1 - _NARROW_LABEL :]}"
+
+
+def _quote(quote: Quote | None, scale: Scale, wide: bool) -> str:
     if quote is None:
         return ""
     more = f" +{quote.orders - 1}" if quote.orders > 1 and wide else ""
-    return f"{contracts(quote.size)} @ {price(quote.price)}{more}"
+    return f"{amount(quote.size, scale)} @ {price(quote.price, scale)}{more}"
 
 
-def _sums(frame: Frame) -> str:
-    halted = f" · HALTED: {', '.join(frame.halted)}" if frame.halted else ""
-    return (
-        f"tick {frame.ticks} · {frame.resting} quotes resting · {frame.fills} fills · P&L {dollars(frame.pnl)} · "
-        f"{frame.api_calls} API calls ({frame.operations} writes in {frame.requests} requests){halted}"
-    )
+def _sums(account: AccountFrame, *, wide: bool = True) -> str:
+    parts = [
+        f"{account.venue} · {account.resting} quotes{' resting' if wide else ''}",
+        f"{account.fills} fills",
+        f"P&L {dollars(account.pnl, account.scale)}",
+        f"{account.operations:,} writes in {account.requests} requests",
+    ]
+    if wide:
+        parts.append(f"{account.api_calls} API calls")
+    if account.halted:
+        parts.append(f"HALTED: {', '.join(account.halted)}")
+    return " · ".join(parts)

@@ -1,21 +1,23 @@
-"""The demo in lockstep: the tape plays up to a tick, stands still while the tick runs, and so on to its end."""
+"""The demo in lockstep: the tape plays up to a tick, stands still while the accounts tick, and so on to its end."""
+
+from collections.abc import Sequence
 
 from holdfast.clock import Clock
-from holdfast.jobs.execute import execute
-from holdfast.state.journal import Journal
-from local.demo.comparison import Comparison, compare
-from local.demo.frame import FrameMaker
+from local.demo.account import DemoAccount
+from local.demo.frame import frame_of
 from local.demo.interruption import Interruption
 from local.demo.screen import Screen
-from local.demo.tally import Tally
-from local.demo.world import ACCOUNT, INTERVAL_SECONDS, START_MS, World
-from local.venues.kalshi.records import EndReason
+from local.demo.world import INTERVAL_SECONDS, START_MS, World
 
 INTERVAL_MS = INTERVAL_SECONDS * 1000
 FIRST_TICK_MS = 1_000
-# Ticks after the end of the tape, or after Ctrl-C, in which the last fills and settlements are booked: settlements
-# are read once a minute, also when the read before failed, and a write in doubt is resolved after some ten seconds.
-MOST_CLOSING_TICKS = 60
+# Ticks after the end of the tape, or after Ctrl-C, in which the last fills and results are booked. A write in doubt is
+# resolved after some ten seconds, or presumed absent after a minute; results are read once a minute, but only every ten
+# minutes where a venue's rules don't say that a market has ended, also when the read before failed: so time goes faster
+# after a while.
+PROMPT_CLOSING_TICKS = 15
+PATIENT_CLOSING_TICKS = 65
+PATIENT_INTERVAL_MS = 30_000
 _LONGEST_NAP_MS = 100
 
 
@@ -24,13 +26,10 @@ class Session:
 
     def __init__(self, world: World, screen: Screen, interruption: Interruption, wall: Clock, speed: int) -> None:
         self.world = world
-        self.tally = Tally()
         self._screen = screen
         self._interruption = interruption
         self._wall = wall
         self._speed = speed
-        self._frames = FrameMaker(world, self.tally)
-        self._journal = Journal(world.ports.store, ACCOUNT)
         self._started_ms = wall.now_ms()
 
     def run(self) -> None:
@@ -38,37 +37,29 @@ class Session:
         at_ms = START_MS + FIRST_TICK_MS
         while not self.world.clock.is_over and self._interruption.signal is None:
             self._keep_pace(at_ms)
-            self._tick(at_ms)
+            self._tick(at_ms, self.world.accounts)
             at_ms += INTERVAL_MS
         if self._interruption.signal is not None:
             self._screen.note("stopping: cancelling our quotes")
             self.world.clock.stop_tape()
-            self.world.halt()
+            for account in self.world.accounts:
+                account.halt(self.world.clock)
         else:
-            self._screen.note("the tape is over: booking the settlements")
-        for _ in range(MOST_CLOSING_TICKS):
-            if not self.world.books().open_orders and self.comparison().is_equal:
+            self._screen.note("the tape is over: booking what the results pay")
+        for count in range(PROMPT_CLOSING_TICKS + PATIENT_CLOSING_TICKS):
+            unfinished = [account for account in self.world.accounts if not account.is_closed()]
+            if not unfinished:
                 break
-            self._tick(at_ms)
-            at_ms += INTERVAL_MS
+            self._tick(at_ms, unfinished)
+            at_ms += INTERVAL_MS if count < PROMPT_CLOSING_TICKS else PATIENT_INTERVAL_MS
 
-    def comparison(self) -> Comparison:
-        """Our ledger against the exchange's books, as they are now."""
-        ledger = self.world.ledger
-        positions = {market: stored.position for market, stored in ledger.positions().items()}
-        markets = [market.ticker for market in self.world.tape.markets]
-        return compare(ledger.lines(), positions, self.world.books(), markets)
-
-    def _tick(self, at_ms: int) -> None:
-        world = self.world
-        world.clock.set_ms(at_ms)
-        report = execute(world.account, world.ports, world.clock)
-        self.tally.add(report, world.telemetry, self._journal.live(), self._executed_size)
-        self._screen.show(self._frames.frame(report.quiet, report.halted))
-
-    def _executed_size(self, order_id: str) -> int:
-        orders = (order for order in self.world.books().orders if order.order_id == order_id)
-        return sum(order.filled for order in orders if order.end is EndReason.TRADE)
+    def _tick(self, at_ms: int, accounts: Sequence[DemoAccount]) -> None:
+        """Let accounts tick, one after the other; whoever waits for tokens lets the time go on for all."""
+        clock = self.world.clock
+        clock.set_ms(at_ms)
+        for account in accounts:
+            account.tick(clock)
+        self._screen.show(frame_of(self.world))
 
     def _keep_pace(self, at_ms: int) -> None:
         """Wait in real time until a market time is due at the asked speed; short naps, so that Ctrl-C is heard."""

@@ -1,42 +1,36 @@
-"""What the demo prints at its end. Every number comes from the ticks' own reports or from the exchange's counters."""
+"""What the demo prints at its end. Every number comes from the ticks' own reports or from the exchanges' counters."""
 
-from collections import Counter
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from holdfast.telemetry.port import Level
-from holdfast.venues.kalshi.wire import SCALE
-from local.demo.comparison import Comparison
-from local.demo.screen import contracts, dollars, duration
-from local.demo.tally import Tally
+from local.demo.account import DemoAccount
+from local.demo.comparison import Comparison, Pair
+from local.demo.wording import amount, dollars, duration, share
 from local.demo.world import QUOTES, START_MS, World
-from local.venues.kalshi.records import MissCause
 
-_CHANGES = ("/amend", "/decrease")
-_CAUSES = {
-    MissCause.EXECUTED: "a fill had been faster than our cancel",
-    MissCause.EXPIRED: "the quote had expired",
-    MissCause.ALREADY_CANCELED: "cancelled before",
-    MissCause.ENDED_BY_EXCHANGE: "ended by the exchange",
-    MissCause.WRONG_SHARD: "asked on the wrong shard",
-    MissCause.WRONG_SUBACCOUNT: "asked on the wrong subaccount",
-    MissCause.NEVER_EXISTED: "never existed",
-}
 _STYLES = {Level.INFO: "", Level.WARNING: "yellow", Level.ERROR: "bold red"}
 _WIDE = 112
+_MONEY = (
+    ("fees", "fees paid"),
+    ("realized", "realised before fees"),
+    ("paid_out", "paid out by results"),
+    ("cost", "cost of what is still held"),
+)
 
 
 class Summary:
-    """Prints a finished demo in sections."""
+    """Prints a finished demo in sections; in each of them every account."""
 
-    def __init__(self, console: Console, world: World, tally: Tally, comparison: Comparison, one_by_one: bool) -> None:
+    def __init__(self, console: Console, world: World, one_by_one: bool) -> None:
         self._console = console
         self._world = world
-        self._tally = tally
-        self._comparison = comparison
+        self._accounts = world.accounts
         self._one_by_one = one_by_one
+        self._comparisons: dict[str, Comparison] = {a.venue.name: a.comparison() for a in world.accounts}
 
     def show(self) -> None:
         """Print every section."""
@@ -44,126 +38,119 @@ class Summary:
         self._show_orders()
         self._show_not_found()
         self._show_events()
-        self._show_markets()
+        for account in self._accounts:
+            self._show_instruments(account)
         self._show_totals()
         self._show_notes()
 
-    def failures(self) -> list[str]:
-        """What must not be so, in words; empty when all is well."""
-        found = list(self._comparison.problems)
-        for pair in self._comparison.pairs:
-            found += [f"{pair.market}: {difference}" for difference in pair.differences]
-        if self._tally.wasted_cancels:
-            found.append(f"{len(self._tally.wasted_cancels)} cancels of orders whose end had been acknowledged")
-        resting = len(self._world.books().open_orders)
-        if resting:
-            found.append(f"{resting} orders still rest at the exchange")
-        return found
-
     def _show_calls(self) -> None:
-        tally, calls = self._tally, self._world.exchange.calls
-        changes = sum(count for endpoint, count in calls.items() if endpoint.endswith(_CHANGES))
-        reads = sum(count for endpoint, count in calls.items() if endpoint.startswith("GET "))
         self._heading("API calls")
-        table = _table("", "sent", "one by one", "saved")
-        orders = (tally.requests - changes, tally.operations - changes)
-        for name, sent, alone in (
-            ("orders placed and cancelled", *orders),
-            ("quotes renewed or reduced (no batch exists)", changes, changes),
-            ("reads, the same either way", reads, reads),
-            ("all", tally.requests + reads, tally.operations + reads),
-        ):
-            table.add_row(name, f"{sent:,}", f"{alone:,}", _saved(sent, alone))
+        table = _table("venue", "calls", "sent", "one by one", "saved", texts=2)
+        for account in self._accounts:
+            for index, (name, sent, alone) in enumerate(_calls(account)):
+                title = account.venue.title if not index else ""
+                table.add_row(title, name, f"{sent:,}", f"{alone:,}", _saved(sent, alone))
         self._console.print(table)
         if self._one_by_one:
             self._say("Batches were switched off (--one-by-one), so nothing is saved.")
-        self._show_budget()
+        for account in self._accounts:
+            self._show_budget(account)
 
-    def _show_budget(self) -> None:
-        world, tally = self._world, self._tally
-        elapsed_ms = world.clock.now_ms() - START_MS
-        budget = world.write_budget
-        granted = budget.bucket_capacity + budget.refill_rate * elapsed_ms // 1000
-        spent = world.telemetry.sums["RateLimitTokens", (("bucket", "write"),)]
+    def _show_budget(self, account: DemoAccount) -> None:
+        tally, bucket = account.tally, account.venue.write_bucket
+        elapsed_ms = account.ticked_at_ms - START_MS
+        granted = bucket.capacity + bucket.refill * elapsed_ms // 1000
+        spent = account.telemetry.sums["RateLimitTokens", (("bucket", "write"),)]
         waits = sum(count for (name, _), count in tally.events.items() if name == "RATE_LIMIT")
         self._say(
-            f"Write tokens: {spent:,} spent of the {granted:,} that the tier granted in {duration(elapsed_ms)} "
-            f"({_percent(spent, granted)}). Answers 429: {world.exchange.rate_limited.total()}. "
-            f"Waits for tokens: {waits}, {tally.waited_ms} ms of market time in all."
+            f"{account.venue.title}: {spent:,} write tokens spent of the {granted:,} that the tier granted in "
+            f"{duration(elapsed_ms)} ({share(spent, granted)}). Answers 429: {account.venue.calls().refused}. "
+            f"Waits for tokens: {waits}, {tally.waited_ms:,} ms of market time in all."
         )
 
     def _show_orders(self) -> None:
-        tally, total = self._tally, self._comparison.total.exchange
         self._heading("Orders")
-        self._say(
-            f"{tally.placed:,} placed, {tally.kept:,} times kept as they were, {tally.changed:,} renewed or reduced, "
-            f"{tally.canceled:,} cancelled; {total.fills:,} fills of {contracts(total.volume)} contracts, "
-            f"{dollars(total.fees)} fees."
+        rows: tuple[tuple[str, Callable[[DemoAccount], str]], ...] = (
+            ("placed", lambda a: f"{a.tally.placed:,}"),
+            ("kept as they were, tick after tick", lambda a: f"{a.tally.kept:,}"),
+            ("renewed or reduced in place", lambda a: f"{a.tally.changed:,}"),
+            ("cancelled", lambda a: f"{a.tally.canceled:,}"),
+            ("fills", lambda a: f"{self._total(a).exchange.fills:,}"),
+            ("contracts or shares traded", lambda a: amount(self._total(a).exchange.volume, a.venue.scale)),
+            ("fees", lambda a: dollars(self._total(a).exchange.fees, a.venue.scale)),
+            (
+                f"{' and '.join(_instruments(a) for a in self._accounts)} that reached {QUOTES['max_position']} held",
+                _limited,
+            ),
+            ("left to a later tick for want of tokens", lambda a: f"{a.tally.left:,}"),
+            ("writes of unknown outcome", lambda a: f"{a.tally.unknown:,}"),
+            ("of these still unknown at the end", lambda a: f"{a.report.unresolved:,}"),
         )
-        limit = SCALE.size(str(QUOTES["max_position"]))
-        limited = sum(held >= limit for held in tally.most_held.values())
-        self._say(
-            f"The inventory reached its limit of {contracts(limit)} contracts in {limited} of "
-            f"{len(self._world.tape.markets)} markets."
-        )
+        table = _table("", *(account.venue.title for account in self._accounts))
+        for name, of in rows:
+            table.add_row(name, *(of(account) for account in self._accounts))
+        self._console.print(table)
+        for account in self._accounts:
+            self._show_trouble(account)
+
+    def _show_trouble(self, account: DemoAccount) -> None:
+        tally, title = account.tally, account.venue.title
         refused = ", ".join(f"{count} {reason.value}" for reason, count in tally.refused.most_common()) or "none"
-        self._say(f"Refused: {refused}. Left to a later tick for want of tokens: {tally.left}.")
         halts = ", ".join(f"{reason} (ticks: {count})" for reason, count in tally.halts.most_common()) or "none"
-        self._say(f"Unknown outcomes: {tally.unknown}. Halts: {halts}.")
+        self._say(f"{title}: refused: {refused}. Halts: {halts}.")
+        if taken_back := account.taken_back():
+            self._say(f"{title}: trades that failed to settle and were taken back: {taken_back}.", "yellow")
         for words, count in tally.ended_early.most_common():
-            self._say(f"Ticks that ended early: {count} ({words}).", "yellow")
+            self._say(f"{title}: ticks that ended early: {count} ({words}).", "yellow")
 
     def _show_not_found(self) -> None:
-        misses = self._world.exchange.misses
-        cancels = Counter(miss.cause for miss in misses if miss.operation == "cancel")
-        self._heading("Cancels answered 404")
-        table = _table("cause", "cancels")
-        wasted = len(self._tally.wasted_cancels)
-        words = "we knew that the order was over (must be 0)"
-        table.add_row(words, str(wasted), style="bold red" if wasted else "green")
-        for cause, count in cancels.most_common():
-            table.add_row(_CAUSES[cause], str(count))
+        misses = {account.venue.name: account.venue.misses() for account in self._accounts}
+        answers = ", ".join(f"{account.venue.title}: {account.venue.not_found}" for account in self._accounts)
+        self._heading(f"Cancels that found no resting order ({answers})")
+        table = _table("cause", *(account.venue.title for account in self._accounts))
+        wasted = [len(account.tally.wasted_cancels) for account in self._accounts]
+        style = "bold red" if any(wasted) else "green"
+        table.add_row("we knew that the order was over (must be 0)", *map(str, wasted), style=style)
+        causes = sum((of.cancels for of in misses.values()), start=type(next(iter(misses.values())).cancels)())
+        for cause, _ in causes.most_common():
+            table.add_row(cause, *(str(misses[account.venue.name].cancels[cause]) for account in self._accounts))
         self._console.print(table)
-        late = len(misses) - cancels.total()
-        if late:
-            self._say(f"Renewals and reductions answered 404, because the quote was over: {late}.")
+        for account in self._accounts:
+            if late := misses[account.venue.name].others:
+                self._say(f"{account.venue.title}: {late} renewals and reductions came late too: the quote was over.")
 
     def _show_events(self) -> None:
         self._heading("Events")
-        by_count = sorted(self._tally.events.items(), key=lambda row: (-row[1], row[0]))
-        for level, style in _STYLES.items():
-            words = ", ".join(f"{name} {count:,}" for (name, at), count in by_count if at is level)
-            self._say(f"{level.value}: {words or 'none'}", style if words else "")
+        for account in self._accounts:
+            by_count = sorted(account.tally.events.items(), key=lambda row: (-row[1], row[0]))
+            for level, style in _STYLES.items():
+                words = ", ".join(f"{name} {count:,}" for (name, at), count in by_count if at is level)
+                self._say(f"{account.venue.title}, {level.value}: {words or 'none'}", style if words else "")
 
-    @property
-    def _result(self) -> str:
-        """What the cash that came in is: the P&L, once nothing is held."""
-        return "Cash" if any(pair.exchange.size for pair in self._comparison.pairs) else "P&L"
-
-    def _show_markets(self) -> None:
-        result = self._result
-        self._heading(f"{result} by market")
-        results = {market.ticker: market.result or "" for market in self._world.tape.markets}
-        settled = {row.ticker for row in self._world.books().settlements}
+    def _show_instruments(self, account: DemoAccount) -> None:
+        venue, scale, tally = account.venue, account.venue.scale, account.tally
+        result = self._result(account)
+        self._heading(f"{venue.title}: {result} by {venue.instrument_noun}")
+        labels = {instrument.market: instrument.label for instrument in venue.instruments}
         rows: list[dict[str, str | Text]] = []
-        for pair in self._comparison.pairs:
+        for pair in self._comparisons[venue.name].pairs:
             ours, theirs = pair.ledger, pair.exchange
             rows.append(
                 {
-                    "market": pair.market,
-                    "result": results.get(pair.market, "") if pair.market in settled else "",
+                    venue.instrument_noun: labels.get(pair.market, pair.market),
+                    "result": venue.result(pair.market) if pair.market in labels else "",
                     "fills": str(ours.fills),
-                    "contracts": contracts(ours.volume),
-                    "most held": contracts(self._tally.most_held.get(pair.market, 0)),
-                    "held": contracts(ours.size),
-                    "fees": dollars(ours.fees, 4),
-                    "settled": dollars(ours.paid_out),
-                    f"{result} ledger": dollars(ours.cash, 6),
-                    f"{result} exchange": dollars(theirs.cash, 6),
+                    venue.noun: amount(ours.volume, scale),
+                    "most held": amount(tally.most_held.get(pair.market, 0), scale),
+                    "held": amount(ours.size, scale),
+                    "fees": dollars(ours.fees, scale, 4),
+                    "paid out": dollars(ours.paid_out, scale),
+                    f"{result} ledger": dollars(ours.cash, scale, 6),
+                    f"{result} exchange": dollars(theirs.cash, scale, 6),
                     "": _equal(not pair.differences),
                 }
             )
-        narrow = ("market", "fills", "held", f"{result} ledger", f"{result} exchange", "")
+        narrow = (venue.instrument_noun, "fills", "held", f"{result} ledger", f"{result} exchange", "")
         shown = [name for name in rows[0] if self._console.width >= _WIDE or name in narrow]
         table = _table(*shown)
         for row in rows:
@@ -171,35 +158,57 @@ class Summary:
         self._console.print(table)
 
     def _show_totals(self) -> None:
-        total = self._comparison.total
-        self._heading(f"{self._result}: our ledger and the exchange's own books")
-        table = _table("", "ledger", "exchange", "")
-        for name, words in (
-            ("cash", "cash in and out" if self._result == "Cash" else "P&L (cash in and out)"),
-            ("fees", "fees paid"),
-            ("realized", "realised before fees"),
-            ("paid_out", "paid out by settlements"),
-            ("cost", "cost of what is still held"),
-        ):
-            ours, theirs = getattr(total.ledger, name), getattr(total.exchange, name)
-            table.add_row(words, dollars(ours, 6), dollars(theirs, 6), _equal(ours == theirs))
-        for name, words in (("volume", "contracts traded"), ("size", "contracts still held, net")):
-            ours, theirs = getattr(total.ledger, name), getattr(total.exchange, name)
-            table.add_row(words, contracts(ours), contracts(theirs), _equal(ours == theirs))
+        self._heading("P&L: our ledger and the exchanges' own books")
+        table = _table("venue", "", "ledger", "exchange", "", texts=2)
+        for account in self._accounts:
+            for index, row in enumerate(self._total_rows(account)):
+                table.add_row(account.venue.title if not index else "", *row)
         self._console.print(table)
-        markets = len(self._comparison.pairs)
-        if self._comparison.is_equal:
-            self._say(f"Equal to the last unit ($0.000001), in total and in each of {markets} markets.", "bold green")
+        for account in self._accounts:
+            venue, comparison = account.venue, self._comparisons[account.venue.name]
+            if unredeemed := venue.books().unredeemed:
+                self._say(
+                    f"{venue.title}: {dollars(unredeemed, venue.scale, 6)} on the exchange's side is winning "
+                    "shares that are not redeemed yet, at $1 each."
+                )
+            if comparison.is_equal:
+                unit = dollars(1, venue.scale, venue.scale.money_decimals)
+                self._say(
+                    f"{venue.title}: equal to the last unit ({unit}), in total and in each of "
+                    f"{len(comparison.pairs)} {venue.instrument_noun}s.",
+                    "bold green",
+                )
+
+    def _total_rows(self, account: DemoAccount) -> list[tuple[str | Text, ...]]:
+        venue, total = account.venue, self._total(account)
+        cash = "cash in and out" if self._result(account) == "cash" else "P&L (cash in and out)"
+        rows: list[tuple[str | Text, ...]] = []
+        for name, words in (("cash", cash), *_MONEY):
+            ours, theirs = getattr(total.ledger, name), getattr(total.exchange, name)
+            rows.append((words, dollars(ours, venue.scale, 6), dollars(theirs, venue.scale, 6), _equal(ours == theirs)))
+        held = f"{venue.noun} still held" + (", net" if venue.one else "")
+        for name, words in (("volume", f"{venue.noun} traded"), ("size", held)):
+            ours, theirs = getattr(total.ledger, name), getattr(total.exchange, name)
+            rows.append((words, amount(ours, venue.scale), amount(theirs, venue.scale), _equal(ours == theirs)))
+        return rows
 
     def _show_notes(self) -> None:
         self._heading("How to read this")
         for note in (
             *self._world.tape.notes,
-            "Every market charges maker fees (quadratic_with_maker_fees), the dearer of Kalshi's schedules.",
+            *(note for account in self._accounts for note in account.venue.notes()),
             "It shows how orders are executed and booked. Quoting these markets every few seconds with the sample "
             "parameters is not meant to earn money.",
         ):
             self._say(f"- {note}", "dim")
+
+    def _total(self, account: DemoAccount) -> Pair:
+        return self._comparisons[account.venue.name].total
+
+    def _result(self, account: DemoAccount) -> str:
+        """What the cash that came in is: the P&L, once nothing is held."""
+        pairs = self._comparisons[account.venue.name].pairs
+        return "cash" if any(pair.exchange.size for pair in pairs) else "P&L"
 
     def _heading(self, words: str) -> None:
         self._console.print()
@@ -209,10 +218,31 @@ class Summary:
         self._console.print(Text(words, style=style))
 
 
-def _table(*headings: str) -> Table:
+def _calls(account: DemoAccount) -> list[tuple[str, int, int]]:
+    """What was sent, and what the same plans would have taken one by one."""
+    tally, calls = account.tally, account.venue.calls()
+    rows = [("orders placed and cancelled", tally.requests - calls.changes, tally.operations - calls.changes)]
+    if calls.changes:
+        rows.append(("renewed or reduced (no batch exists)", calls.changes, calls.changes))
+    rows.append(("reads, the same either way", calls.reads, calls.reads))
+    return [*rows, ("all", tally.requests + calls.reads, tally.operations + calls.reads)]
+
+
+def _instruments(account: DemoAccount) -> str:
+    return f"{account.venue.instrument_noun}s"
+
+
+def _limited(account: DemoAccount) -> str:
+    limit = account.venue.scale.size(str(QUOTES["max_position"]))
+    limited = sum(held >= limit for held in account.tally.most_held.values())
+    return f"{limited} of {len(account.venue.instruments)}"
+
+
+def _table(*headings: str, texts: int = 1) -> Table:
+    """A table whose first columns are texts; the others are numbers, but for the ones without a heading."""
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for index, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if index and heading else "left", no_wrap=True)
+        table.add_column(heading, justify="right" if index >= texts and heading else "left", no_wrap=True)
     return table
 
 
@@ -221,8 +251,4 @@ def _equal(equal: bool) -> Text:
 
 
 def _saved(sent: int, alone: int) -> str:
-    return _percent(alone - sent, alone) if alone > sent else "-"
-
-
-def _percent(part: int, whole: int) -> str:
-    return f"{part * 1000 / whole / 10:.1f} %" if whole else ""
+    return share(alone - sent, alone) if alone > sent else "-"

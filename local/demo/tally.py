@@ -7,6 +7,7 @@ from typing import Any
 
 from holdfast.core.journal import JournalEntry, Operation
 from holdfast.core.outcomes import Canceled, Refusal, Refused
+from holdfast.core.positions import LedgerKind
 from holdfast.jobs.tick import TickReport
 from holdfast.telemetry.memory import Event, MemoryTelemetry
 from holdfast.telemetry.port import Level
@@ -78,7 +79,7 @@ class Tally:
         self.events[event.name, event.level] += 1
         if event.name == "LEDGER_LINE":
             line: Any = event.fields
-            self._booked[line["order_id"]] += line["size"]
+            self._booked[line["order_id"]] += -line["size"] if line["kind"] == LedgerKind.REVERSAL else line["size"]
             self.most_held[line["market"]] = max(self.most_held.get(line["market"], 0), abs(line["position"]))
 
     def _judge_cancel(self, entry: JournalEntry, executed_size: Callable[[str], int]) -> None:

@@ -1,49 +1,37 @@
-"""Everything that the demo runs on: AWS stand-in, local exchange over HTTP, one account with its configs and switches.
+"""Everything that the demo runs on: one clock, an AWS stand-in, local exchanges over HTTP, one account at each.
 
-The job gets what it gets on AWS: an account record, a secret, market configs, switches, DynamoDB tables. Only the
+The job gets what it gets on AWS: account records, secrets, market configs, switches, DynamoDB tables. Only the
 endpoints lead to this machine.
 """
 
 import json
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from decimal import Decimal
 from random import Random
 from types import TracebackType
 from typing import Self
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-
 from holdfast.assembly import assemble
-from holdfast.jobs.ports import Ports
-from holdfast.state.accounts import Account, Accounts, SecretsManager
+from holdfast.state.accounts import Accounts, SecretsManager
+from holdfast.state.aws import AwsClients
 from holdfast.state.dynamodb import DynamoStore
-from holdfast.state.ledger import Ledger
 from holdfast.state.markets import DEFAULT_STRATEGY, MarketConfig, MarketConfigs, Parameter, load_strategy
 from holdfast.state.parameters import SsmParameters
 from holdfast.state.switch_set import parameter_path
-from holdfast.state.switches import SwitchBoard
 from holdfast.state.tables import TableNames
 from holdfast.telemetry.memory import MemoryTelemetry
 from local.aws.stand_in import LocalAws
+from local.demo.account import DemoAccount
 from local.demo.clock import TapeClock
 from local.demo.feed import TapeFeed
 from local.demo.options import DemoOptions
+from local.demo.venues import open_venues
+from local.demo.venues.venue import DemoVenue
 from local.tapes.tape import Tape
-from local.venues.kalshi import Fault, FaultKind, KalshiExchange, KalshiServer
-from local.venues.kalshi.audit import Books
-from local.venues.kalshi.limits import tier_named
-from local.venues.kalshi.markets import MarketSpec
 
 STAGE = "demo"
-ACCOUNT = "demo"
-SECRET_NAME = "holdfast/demo"  # noqa: S105 - the name under which it is stored
 START_MS = int(datetime(2026, 11, 2, 15, tzinfo=UTC).timestamp() * 1000)
 INTERVAL_SECONDS = 5
-DEPOSIT = Decimal(5_000)
-# The dearer of Kalshi's schedules, so that resting orders pay fees too.
-FEE_TYPE = "quadratic_with_maker_fees"
 
 SWITCHES = {
     "execution_interval_seconds": str(INTERVAL_SECONDS),
@@ -64,10 +52,7 @@ QUOTES: dict[str, Parameter] = {
     "max_market_spread": "0.10",
     "quiet_before_close_seconds": 20,
 }
-# With --faults: of 1,000 requests by method, how many fail one way or another.
-FAULTS_PERMILLE = {"POST": 120, "DELETE": 120, "GET": 20}
-FAULT_KINDS = (FaultKind.TIMEOUT_BEFORE, FaultKind.TIMEOUT_AFTER, FaultKind.ERROR_BEFORE, FaultKind.ERROR_AFTER)
-# Every fourth market matters most: it gets its tokens first when they are short.
+# Every fourth instrument matters most: it gets its tokens first when they are short.
 PRIORITIES = (2, 0, 1, 0)
 
 
@@ -79,13 +64,8 @@ class World:
         self._stack = ExitStack()
         self.tape = tape
         self.clock = TapeClock(START_MS)
-        self.telemetry = MemoryTelemetry()
-        self.write_budget = tier_named(options.tier).write
-        self.exchange = KalshiExchange(self.clock, seed=options.seed)
-        self.exchange.set_read_lag_ms(options.read_lag_ms)
-        self.account: Account
-        self.ports: Ports
-        self.ledger: Ledger
+        self.venues, self.homes = open_venues(options, tape, self.clock, START_MS)
+        self.accounts: tuple[DemoAccount, ...] = ()
 
     def __enter__(self) -> Self:
         try:
@@ -98,94 +78,50 @@ class World:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stack.close()
 
-    def books(self) -> Books:
-        """The exchange's own books of our account: exact, and never lagging."""
-        return self.exchange.books(ACCOUNT)
-
-    def halt(self) -> None:
-        """Throw the owner's halt switch. The demo does not wait the minute for which switches are cached."""
-        self._parameters.write(f"{parameter_path(STAGE, ACCOUNT)}/halt", "true")
-        self.ports.switches = self._switch_board()
-
     def _start(self) -> None:
         aws = self._stack.enter_context(LocalAws())
         aws.create_stage(STAGE)
-        clients = aws.clients()
-        private_pem, public_pem = _new_key()
-        self._list_markets(public_pem)
-        server = self._stack.enter_context(KalshiServer(self.exchange))
-        self._store = DynamoStore(clients.dynamodb, TableNames(STAGE), self.clock)
-        self._parameters = SsmParameters(clients.ssm)
-        self.account = Account(
-            account_id=ACCOUNT, venue="kalshi", environment="local", secret_name=SECRET_NAME, base_url=server.url
-        )
-        Accounts(self._store).save(self.account)
-        clients.secrets.create_secret(
-            Name=self.account.secret_name,
-            SecretString=json.dumps({"key_id": "throw-away", "private_key": private_pem}),
-        )
-        self._write_configs()
+        self.accounts = tuple(self._open_account(venue, aws.clients()) for venue in self.venues)
+        self.clock.follow(TapeFeed(self.tape, self.homes, START_MS))
+        if self._options.faults:
+            for venue in self.venues:
+                venue.add_faults()
+
+    def _open_account(self, venue: DemoVenue, clients: AwsClients) -> DemoAccount:
+        account_id = f"demo-{venue.name}"
+        base_url = self._stack.enter_context(venue.serve())
+        store = DynamoStore(clients.dynamodb, TableNames(STAGE), self.clock)
+        parameters = SsmParameters(clients.ssm)
+        record = venue.record(account_id, f"holdfast/{account_id}", base_url)
+        Accounts(store).save(record)
+        clients.secrets.create_secret(Name=record.secret_name, SecretString=json.dumps(venue.secret()))
+        self._write_configs(venue, MarketConfigs(store, account_id))
         for name, text in self._switches().items():
-            self._parameters.write(f"{parameter_path(STAGE, ACCOUNT)}/{name}", text)
-        self.ledger = Ledger(self._store, ACCOUNT)
-        jitter = Random(self._options.seed)
-        self.ports = assemble(
-            self.account,
+            parameters.write(f"{parameter_path(STAGE, account_id)}/{name}", text)
+        jitter, telemetry = Random(self._options.seed), MemoryTelemetry()
+        ports = assemble(
+            record,
             stage=STAGE,
-            store=self._store,
-            parameters=self._parameters,
+            store=store,
+            parameters=parameters,
             secrets=SecretsManager(clients.secrets, self.clock),
             clock=self.clock,
-            telemetry=self.telemetry,
+            telemetry=telemetry,
             writer="demo",
             jitter=lambda: jitter.randrange(1000),
         )
-        self.clock.follow(TapeFeed(self.tape, self.exchange, START_MS))
-        if self._options.faults:
-            self._add_faults()
+        return DemoAccount(venue, record, ports, telemetry, parameters, STAGE)
 
-    def _list_markets(self, public_pem: str) -> None:
-        for market in self.tape.markets:
-            self.exchange.add_market(
-                MarketSpec(
-                    ticker=market.ticker,
-                    series=market.series,
-                    shard=market.shard,
-                    bands=market.bands,
-                    open_at_ms=START_MS + market.opens_at_ms,
-                    close_at_ms=START_MS + market.closes_at_ms,
-                    fee_type=FEE_TYPE,
-                    prints_trades=self.tape.prints_trades,
-                )
+    def _write_configs(self, venue: DemoVenue, configs: MarketConfigs) -> None:
+        for index, instrument in enumerate(venue.instruments):
+            config = MarketConfig(
+                market=instrument.market,
+                strategy=DEFAULT_STRATEGY,
+                parameters=QUOTES,
+                priority=PRIORITIES[index % len(PRIORITIES)],
             )
-        balances = {shard: DEPOSIT for shard in sorted({market.shard for market in self.tape.markets} | {0})}
-        self.exchange.add_user(ACCOUNT, "throw-away", public_pem, tier=self._options.tier, balances=balances)
-
-    def _write_configs(self) -> None:
-        configs = MarketConfigs(self._store, ACCOUNT)
-        for index, market in enumerate(self.tape.markets):
-            priority = PRIORITIES[index % len(PRIORITIES)]
-            config = MarketConfig(market=market.ticker, strategy=DEFAULT_STRATEGY, parameters=QUOTES, priority=priority)
             load_strategy(config)
             configs.save(config)
 
     def _switches(self) -> dict[str, str]:
         return {**SWITCHES, "use_batch_execution": "false" if self._options.one_by_one else "true"}
-
-    def _switch_board(self) -> SwitchBoard:
-        return SwitchBoard(self._parameters, STAGE, ACCOUNT, self.clock, self._store)
-
-    def _add_faults(self) -> None:
-        """Answers that are lost and server errors, before and after the effect."""
-        for method, permille in FAULTS_PERMILLE.items():
-            for kind in FAULT_KINDS:
-                chance = permille // len(FAULT_KINDS)
-                self.exchange.faults.add(Fault(kind, f"{method} *", times=0, chance_permille=chance))
-
-
-def _new_key() -> tuple[str, str]:
-    """A throw-away Ed25519 key pair in PEM."""
-    key = Ed25519PrivateKey.generate()
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    return private.decode(), public.decode()

@@ -1,30 +1,35 @@
 """The demo's own judgement: what it must notice, and what it leaves behind when stopped."""
 
-import random
 from collections.abc import Iterator
+from decimal import Decimal
+from io import StringIO
 
 import pytest
 from msgspec import structs
+from rich.console import Console
 
 from holdfast.clock import VirtualClock
 from holdfast.core.errors import InvalidInputError
 from holdfast.core.journal import EntryState, JournalEntry, Operation, WriteItem
-from holdfast.core.market import Side
+from holdfast.core.market import PriceBand, Side
 from holdfast.core.orders import Purpose
 from holdfast.core.outcomes import Canceled, Refusal, Refused
 from holdfast.jobs.tick import TickReport
 from holdfast.telemetry.memory import MemoryTelemetry
-from holdfast.venues.kalshi.wire import SCALE
 from local.demo.clock import TapeClock
 from local.demo.comparison import compare
 from local.demo.feed import TapeFeed
-from local.demo.frame import Frame
+from local.demo.frame import Frame, frame_of
 from local.demo.interruption import Interruption
+from local.demo.judgement import failures_of
 from local.demo.options import DemoOptions, open_tape
+from local.demo.screen import LiveScreen, rows_shown
 from local.demo.session import Session
 from local.demo.tally import Tally
+from local.demo.venues import open_venues
+from local.demo.venues.polymarket import PolymarketDemo, tape_grid
 from local.demo.world import START_MS, World
-from local.tapes.generator import generate_tape
+from local.tapes.tape import BookSnapshot
 
 
 class CountingScreen:
@@ -49,9 +54,9 @@ class CountingScreen:
 
 @pytest.fixture(scope="module")
 def played() -> Iterator[Session]:
-    """A demo of two markets, played to its end."""
+    """A demo of two markets at each venue, played to its end."""
     options = DemoOptions(minutes=1, markets=4, seed=5)
-    with World(options, open_tape(options, SCALE)) as world:
+    with World(options, open_tape(options)) as world:
         interruption = Interruption()
         session = Session(world, CountingScreen(interruption), interruption, VirtualClock(0), speed=0)
         session.run()
@@ -59,36 +64,120 @@ def played() -> Iterator[Session]:
 
 
 def test_stopped_session_leaves_no_order_and_equal_books_with_positions_open() -> None:
-    options = DemoOptions(minutes=5, markets=6, seed=2)
-    with World(options, open_tape(options, SCALE)) as world:
+    options = DemoOptions(minutes=5, markets=10, seed=2)
+    with World(options, open_tape(options)) as world:
         interruption = Interruption()
         screen = CountingScreen(interruption, at=9)
         session = Session(world, screen, interruption, VirtualClock(0), speed=0)
         session.run()
-        books, comparison = world.books(), session.comparison()
-    assert screen.frames[7].resting > 0
-    assert books.open_orders == ()
+        found = [(account.venue.books(), account.comparison()) for account in world.accounts]
+    assert all(account.resting > 0 for account in screen.frames[7].accounts)
     assert len(screen.frames) <= 12
-    assert any(holding.size for holding in books.positions)
-    assert comparison.is_equal
+    for books, comparison in found:
+        assert books.open_orders == ()
+        assert any(market.size for market in books.markets.values())
+        assert comparison.is_equal
 
 
-def test_a_missing_ledger_line_is_noticed(played: Session) -> None:
-    world = played.world
-    lines = world.ledger.lines()
-    positions = {market: stored.position for market, stored in world.ledger.positions().items()}
-    assert compare(lines, positions, world.books(), []).is_equal
-    short = compare(lines[1:], positions, world.books(), [])
+@pytest.mark.parametrize("venue", [0, 1])
+def test_a_missing_ledger_line_is_noticed(played: Session, venue: int) -> None:
+    account = played.world.accounts[venue]
+    lines, positions, books = account.ledger.lines(), account.positions(), account.venue.books()
+    assert compare(lines, positions, books, []).is_equal
+    short = compare(lines[1:], positions, books, [])
     assert not short.is_equal
     assert any(pair.differences for pair in short.pairs)
 
 
-def test_one_unit_of_fee_is_noticed(played: Session) -> None:
-    world = played.world
-    lines = world.ledger.lines()
-    positions = {market: stored.position for market, stored in world.ledger.positions().items()}
+@pytest.mark.parametrize("venue", [0, 1])
+def test_one_unit_of_fee_is_noticed(played: Session, venue: int) -> None:
+    account = played.world.accounts[venue]
+    lines = account.ledger.lines()
     lines[0] = structs.replace(lines[0], fee=lines[0].fee + 1)
-    assert not compare(lines, positions, world.books(), []).is_equal
+    assert not compare(lines, account.positions(), account.venue.books(), []).is_equal
+
+
+@pytest.mark.parametrize("venue", [0, 1])
+def test_what_fails_at_one_venue_is_named_and_the_other_is_clean(played: Session, venue: int) -> None:
+    account, other = played.world.accounts[venue], played.world.accounts[1 - venue]
+    account.tally.wasted_cancels.append("o")
+    try:
+        (failure,) = failures_of(account)
+        assert failure.startswith(account.venue.title)
+        assert failures_of(other) == []
+    finally:
+        account.tally.wasted_cancels.clear()
+
+
+def test_money_that_only_the_exchange_has_fails_the_demo(played: Session) -> None:
+    account = played.world.accounts[1]
+    books = account.venue.books()
+    richer = structs.replace(books, profit=books.profit + 1)
+    assert compare(account.ledger.lines(), account.positions(), richer, []).problems
+
+
+def test_winning_shares_that_nobody_redeemed_count_at_a_dollar() -> None:
+    options = DemoOptions(venue="polymarket", minutes=1, markets=1)
+    clock, tape = VirtualClock(START_MS), open_tape(options)
+    (market,) = tape.markets
+    venue = PolymarketDemo(options, tape, tape.markets, clock, START_MS)
+    yes, no = (instrument.market for instrument in venue.instruments)
+    venue.exchange.deposit_shares("demo", yes, Decimal(3))
+    venue.exchange.deposit_shares("demo", no, Decimal(5))
+    venue.settle(market.ticker)
+    books = venue.books()
+    winning = 3 if market.result == "yes" else 5
+    assert books.unredeemed == books.profit == winning * 10**10
+
+
+def test_tape_is_shared_in_turn_and_no_size_is_lost() -> None:
+    options = DemoOptions(minutes=1, markets=5)
+    tape = open_tape(options)
+    venues, homes = open_venues(options, tape, VirtualClock(START_MS), START_MS)
+    names = [homes[market.ticker].name for market in tape.markets]
+    assert names == ["kalshi", "polymarket", "kalshi", "polymarket", "kalshi"]
+    assert [len(venue.instruments) for venue in venues] == [3, 4]
+    opening = next(event for event in tape.events if event.ticker == tape.markets[1].ticker)
+    assert isinstance(opening, BookSnapshot)
+    venue = homes[opening.ticker]
+    assert isinstance(venue, PolymarketDemo)
+    venue.apply(opening)
+    shares = 10**6 // 10**2  # the tape has Kalshi's hundredths
+    book = venue.exchange.market(opening.ticker)
+    assert book.ladder(0, Side.BUY) == sorted(((p, s * shares) for p, s in opening.bids), reverse=True)
+    assert book.ladder(1, Side.BUY) == sorted(((10_000 - p, s * shares) for p, s in opening.asks), reverse=True)
+
+
+def test_grid_of_a_market_is_the_coarsest_tick_that_has_its_prices() -> None:
+    market = open_tape(DemoOptions(minutes=1, markets=1)).markets[0]
+    cent, tapered = (PriceBand(0, 10_000, 100),), (PriceBand(0, 1_000, 10), PriceBand(1_000, 10_000, 100))
+    assert tape_grid(structs.replace(market, bands=cent)) == 100
+    assert tape_grid(structs.replace(market, bands=tapered)) == 10
+    assert tape_grid(structs.replace(market, bands=(PriceBand(0, 10_000, 20),))) == 10
+
+
+def test_a_venue_without_a_market_is_left_out() -> None:
+    options = DemoOptions(minutes=1, markets=1)
+    venues, _ = open_venues(options, open_tape(options), VirtualClock(START_MS), START_MS)
+    assert [venue.name for venue in venues] == ["kalshi"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "room", "shown"),
+    [([8, 16], 100, [8, 16]), ([8, 16], 15, [8, 7]), ([2, 16], 15, [2, 13]), ([8, 16], 0, [2, 2]), ([3], 5, [3])],
+)
+def test_rows_are_shared_out_where_the_window_is_low(counts: list[int], room: int, shown: list[int]) -> None:
+    assert rows_shown(counts, room) == shown
+
+
+def test_every_frame_fits_a_small_terminal(played: Session) -> None:
+    console = Console(width=80, height=24, force_terminal=True, record=True, file=StringIO())
+    screen = LiveScreen(console)
+    drawn = console.render_lines(screen.drawn(frame_of(played.world)))
+    screen.close()
+    assert len(drawn) < 24
+    text = "".join(segment.text for line in drawn for segment in line)
+    assert all(account.venue.title in text for account in played.world.accounts)
 
 
 def cancel_entry(number: int, outcome: Canceled | Refused) -> JournalEntry:
@@ -127,36 +216,46 @@ def test_cancel_of_an_order_whose_cancel_was_acknowledged_is_counted_once() -> N
 
 def test_cancel_of_an_order_whose_fills_were_booked_is_counted() -> None:
     tally, telemetry = Tally(), MemoryTelemetry()
-    telemetry.event("LEDGER_LINE", order_id="o", size=100, market="M", position=100)
+    telemetry.event("LEDGER_LINE", kind="fill", order_id="o", size=100, market="M", position=100)
     add(tally, telemetry, cancel_entry(1, NOT_FOUND), executed=100)
     assert tally.wasted_cancels == ["o"]
 
 
 def test_cancel_that_a_fill_beat_is_not_counted() -> None:
     tally, telemetry = Tally(), MemoryTelemetry()
-    telemetry.event("LEDGER_LINE", order_id="o", size=60, market="M", position=60)
+    telemetry.event("LEDGER_LINE", kind="fill", order_id="o", size=60, market="M", position=60)
     add(tally, telemetry, cancel_entry(1, NOT_FOUND), executed=100)
     assert tally.wasted_cancels == []
 
 
-def test_waiting_plays_the_tape_up_to_the_new_time() -> None:
-    options = DemoOptions(minutes=1, markets=1)
-    tape = generate_tape(random.Random(1), SCALE, markets=1, duration_ms=60_000)
-    with World(options, tape) as world:
-        assert isinstance(world.clock, TapeClock)
-        world.clock.set_ms(START_MS)
-        opening = world.exchange.best(tape.markets[0].ticker)
-        world.clock.sleep_ms(30_000)
-        expected = TapeFeed(tape, world.exchange, START_MS)
-        assert expected.due_ms() == START_MS
-        assert world.clock.now_ms() == START_MS + 30_000
-        assert world.exchange.best(tape.markets[0].ticker) != opening
+def test_cancel_after_a_fill_that_failed_is_not_counted() -> None:
+    tally, telemetry = Tally(), MemoryTelemetry()
+    for kind in ("fill", "reversal"):
+        telemetry.event("LEDGER_LINE", kind=kind, order_id="o", size=100, market="M", position=100)
+    add(tally, telemetry, cancel_entry(1, NOT_FOUND), executed=100)
+    assert tally.wasted_cancels == []
+
+
+@pytest.mark.parametrize("venue", ["kalshi", "polymarket"])
+def test_waiting_plays_the_tape_up_to_the_new_time(venue: str) -> None:
+    options = DemoOptions(venue=venue, minutes=1, markets=1)
+    tape = open_tape(options)
+    clock = TapeClock(START_MS)
+    (played,), homes = open_venues(options, tape, clock, START_MS)
+    clock.follow(TapeFeed(tape, homes, START_MS))
+    clock.set_ms(START_MS)
+    market = played.instruments[0].market
+    opening = played.best(market)
+    clock.sleep_ms(30_000)
+    assert clock.now_ms() == START_MS + 30_000
+    assert None not in opening
+    assert played.best(market) != opening
 
 
 def test_only_the_named_markets_are_left() -> None:
     options = DemoOptions(minutes=1, markets=4)
-    tickers = [market.ticker for market in open_tape(options, SCALE).markets]
-    left = open_tape(structs.replace(options, only=(tickers[2],)), SCALE)
+    tickers = [market.ticker for market in open_tape(options).markets]
+    left = open_tape(structs.replace(options, only=(tickers[2],)))
     assert [market.ticker for market in left.markets] == [tickers[2]]
     assert {event.ticker for event in left.events} == {tickers[2]}
 
