@@ -11,7 +11,7 @@ from holdfast.core.scale import Scale
 
 # With prices of up to 16 digits every product stays within Decimal's 28: nothing is rounded.
 _WRITTEN = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(%|atr)?", re.ASCII)
-ALLOWED = 'above 0: a price such as "0.07", a percentage of the entry price such as "8%", or an ATR such as "1.8atr"'
+ALLOWED = "above 0: a price (0.07), a percentage of the entry price (8%) or an ATR (1.8atr)"
 
 
 class Unit(StrEnum):
