@@ -75,6 +75,7 @@ class KalshiSide:
         exchange.add_user(USER, KEY_ID, keys()[1], tier=profile.tier, balances=dict.fromkeys((0, 2), dollars))
         self._signer = Signer(KEY_ID, keys()[0])
         self._clock = clock
+        self._skew_ms = 4_400 if seed % 2 else -4_400
 
     def handle(self, request: Request) -> Response:
         """See the protocol."""
@@ -109,8 +110,12 @@ class KalshiSide:
         """See the protocol."""
         if what is Happening.MARKET_PAUSE:
             self._exchange.pause_market(market)
-        elif what is Happening.SHARD_PAUSE:
-            self._exchange.pause_trading(SHARDS[market])
+        elif what in (Happening.SHARD_PAUSE, Happening.TRADING_PAUSE):
+            self._exchange.pause_trading(SHARDS[market] if what is Happening.SHARD_PAUSE else None)
+        elif what is Happening.SHARD_SHUT:
+            self._exchange.pause_exchange(SHARDS[market])
+        elif what is Happening.CLOCK_SKEW:
+            self._exchange.set_clock_skew_ms(self._skew_ms)
         else:
             self._exchange.pause_exchange()
 
@@ -119,6 +124,7 @@ class KalshiSide:
         if what is Happening.MARKET_PAUSE:
             self._exchange.activate_market(market)
         else:
+            self._exchange.set_clock_skew_ms(0)
             self._exchange.resume()
 
     def advance(self) -> None:

@@ -69,6 +69,7 @@ class PolymarketSide:
         self._credentials = [ApiCredentials(key.api_key, key.secret, key.passphrase) for key in keys]
         self._tier, self._clock = profile.tier, clock
         self._winners: dict[str, bool] = {}
+        self._skew_ms = 4_400 if seed % 2 else -4_400
 
     def handle(self, request: Request) -> Response:
         """See the protocol."""
@@ -105,8 +106,12 @@ class PolymarketSide:
         operator = self._exchange.operator
         if what is Happening.ENGINE_RESTART:
             operator.restart_engine(20_000, post_only_ms=40_000)
-        elif what is Happening.CANCEL_ONLY:
-            operator.set_mode(cancel_only=True)
+        elif what is Happening.POST_ONLY:
+            operator.restart_engine(0, post_only_ms=60_000)
+        elif what in (Happening.CANCEL_ONLY, Happening.DISABLED):
+            operator.set_mode(cancel_only=what is Happening.CANCEL_ONLY, disabled=what is Happening.DISABLED)
+        elif what is Happening.CLOCK_SKEW:
+            operator.set_clock_skew_ms(self._skew_ms)
         elif what is Happening.BALANCE_LAG:
             operator.set_settlement(cached_after_ms=_SLOW_MS)
         elif what is Happening.FAILED_TRADES:
@@ -121,7 +126,8 @@ class PolymarketSide:
         operator.set_settlement(mined_after_ms=2_000, cached_after_ms=0)
         operator.fail_trades(0)
         operator.ignore_cancels(0)
-        if what is Happening.CANCEL_ONLY:
+        operator.set_clock_skew_ms(0)
+        if what in (Happening.CANCEL_ONLY, Happening.DISABLED):
             operator.set_mode()
 
     def advance(self) -> None:

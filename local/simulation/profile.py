@@ -24,6 +24,11 @@ class Happening(StrEnum):
     BALANCE_LAG = "balance_lag"
     FAILED_TRADES = "failed_trades"
     IGNORED_CANCELS = "ignored_cancels"
+    TRADING_PAUSE = "trading_pause"
+    SHARD_SHUT = "shard_shut"
+    POST_ONLY = "post_only"
+    DISABLED = "disabled"
+    CLOCK_SKEW = "clock_skew"
 
 
 class VenueName(StrEnum):
@@ -77,6 +82,9 @@ _AT_KALSHI = (
     Happening.EXCHANGE_PAUSE,
     Happening.MARKET_PAUSE,
     Happening.MARKET_DISABLED,
+    Happening.TRADING_PAUSE,
+    Happening.SHARD_SHUT,
+    Happening.CLOCK_SKEW,
 )
 _AT_POLYMARKET = (
     Happening.HALT,
@@ -87,6 +95,9 @@ _AT_POLYMARKET = (
     Happening.BALANCE_LAG,
     Happening.FAILED_TRADES,
     Happening.IGNORED_CANCELS,
+    Happening.POST_ONLY,
+    Happening.DISABLED,
+    Happening.CLOCK_SKEW,
 )
 # No as-of time tells the lag there: all of it stays below the 8 s that the adapter states.
 _LAGS_AT_POLYMARKET = ((0, 0, 0), (300, 300, 500), (0, 2_000, 2_500), (1_000, 900, 3_500), (5_000, 1_500, 1_400))

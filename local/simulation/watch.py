@@ -207,21 +207,29 @@ class Watch:
         if not exits:
             return
         for other in self._venue.open_orders():
-            if self.purpose(other) is not None and (other.market, other.side) in exits:
+            purpose = self.purpose(other)
+            if purpose is not None and purpose is not Purpose.EXIT and (other.market, other.side) in exits:
                 self.report("never-oversell", f"{other.order_id} rests beside the exit of {other.market}")
 
     def _check_resting(self, writer: str) -> None:
         """With the fence and the journal a side never shows more than its targets, whatever is in doubt."""
         sizes: Counter[tuple[str, str]] = Counter()
         orders: Counter[tuple[str, str]] = Counter()
+        exits: Counter[tuple[str, str]] = Counter()
         for order in self._venue.open_orders():
             client_id = self.client_id(order)
             if order.order_id in self.foreign_orders or (client_id and self.purpose(order) is None):
                 continue
             if client_id not in self.leg_of:
                 self.report("same-identity", f"{client_id or order.order_id} of {writer} rests without a journal entry")
+            if client_id and self.purpose(order) is Purpose.EXIT:
+                exits[order.market, order.side] += 1
+                continue
             sizes[order.market, order.side] += order.remaining
             orders[order.market, order.side] += 1
+        for side, count in exits.items():
+            if count > 1 or orders[side]:
+                self.report("one-exit", f"{count} exits and {orders[side]} other orders of ours rest at {side}")
         for side, size in sizes.items():
             if size > self._bounds.size or orders[side] > self._bounds.orders:
                 self.report("no two orders for one target", f"{orders[side]} orders, {size} in all, rest at {side}")
