@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from local.venues.kalshi.markets import MarketSpec
 from tests.local.kalshi_member import START_MS
 
 FED, BTC = "KXFED-26DEC", "KXBTC-1"
@@ -240,4 +241,22 @@ def test_market_filters(venue, member):
     assert tickers(series_ticker="KXBTC") == [BTC]
     first = member.get("/markets", limit=1).json()
     assert tickers(limit=1, cursor=first["cursor"]) == [FED]
-    assert member.get("/markets", mve_filter="exclude").status_code == 400
+    assert member.get("/markets", min_updated_ts=1).status_code == 400
+
+
+def test_combos_are_told_apart_and_close_times_go_without_most_statuses(venue, member):
+    venue.exchange.add_market(MarketSpec("KXMVESPORTS-S1", close_at_ms=venue.clock.now_ms() + 60_000))
+    second = venue.clock.now_ms() // 1000
+
+    def tickers(**query):
+        return {market["ticker"] for market in member.get("/markets", **query).json()["markets"]}
+
+    assert tickers(mve_filter="only") == {"KXMVESPORTS-S1"}
+    assert tickers() - tickers(mve_filter="exclude") == {"KXMVESPORTS-S1"}
+    assert member.get("/markets", mve_filter="none").status_code == 400
+    assert tickers(max_close_ts=second + 60) == {"KXMVESPORTS-S1"}
+    assert "KXMVESPORTS-S1" not in tickers(max_close_ts=second)
+    assert FED in tickers(min_close_ts=second + 3600)
+    for status in ("open", "unopened", "settled"):
+        assert member.get("/markets", min_close_ts=second, status=status).status_code == 400
+    assert tickers(min_close_ts=second, status="closed") == set()

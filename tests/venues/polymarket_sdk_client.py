@@ -64,6 +64,11 @@ def read(client, given, found, order_id):
     )
     found["cash"] = client.get_balance_allowance(asset_type="COLLATERAL").balance
     found["closed_only"] = client.get_closed_only_mode()
+    both = ["v1", "v2"]
+    pages = list(client.list_markets(version=both, page_size=2))
+    found["listed"] = [[market.model_dump(mode="json") for market in page.items] for page in pages]
+    found["closed"] = [row.slug for row in client.list_markets(closed=True, version=both).iter_items()]
+    found["events"] = [row.slug for row in client.list_events(version=both, page_size=2).iter_items()]
     found["beat"] = client.send_order_heartbeat().heartbeat_id
 
 

@@ -131,6 +131,17 @@ def test_the_sdk_reads_orders_trades_and_books(told):
     assert found["beat"]
 
 
+def test_the_sdk_lists_markets_and_events_of_both_versions(told):
+    found, _, _ = told
+    assert [len(page) for page in found["listed"]] == [2, 1]
+    rows = {row["slug"]: row for page in found["listed"] for row in page}
+    assert sorted(rows) == sorted(found["events"]) == sorted([FED, SENATE, BTC])
+    assert {row["version"] for row in rows.values()} == {"v1", "v2"}
+    assert (rows[FED]["prices"]["best_bid"], rows[FED]["events"][0]["slug"]) == ("0.4", FED)
+    assert Decimal(rows[FED]["metrics"]["volume_24hr"]) > 5
+    assert found["closed"] == []
+
+
 def test_the_sdk_sees_the_refusals(told):
     statuses = [status for status, _ in told[0]["errors"]]
     words = [text for _, text in told[0]["errors"]]
