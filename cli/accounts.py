@@ -1,12 +1,14 @@
-"""holdfast accounts: list and add."""
+"""holdfast accounts: list, check and add."""
 
 from typing import Annotated
 
 import typer
 
+from cli.account_check import check
 from cli.output import say, show
-from cli.stage import DEFAULT_STAGE, Stage, StageOption
+from cli.stage import DEFAULT_STAGE, Stage, StageOption, assignments
 from holdfast.assembly import check_account
+from holdfast.core.errors import InvalidInputError
 from holdfast.state.accounts import ENVIRONMENTS, VENUES, Account
 
 app = typer.Typer(help="Accounts: where they trade and which secret holds their keys.", no_args_is_help=True)
@@ -34,6 +36,33 @@ def list_accounts(stage: StageOption = DEFAULT_STAGE) -> None:
     )
 
 
+@app.command("check")
+def check_accounts(
+    account_id: Annotated[str, typer.Argument(metavar="[NAME]", help="Which account.", show_default=False)] = "",
+    every: Annotated[bool, typer.Option("--all", help="Every account of the stage.")] = False,
+    stage: StageOption = DEFAULT_STAGE,
+) -> None:
+    """Check that accounts can trade: record, secret, venue, clock, credentials, place, key. Exit code 1 if not."""
+    if bool(account_id) == every:
+        raise InvalidInputError("account", account_id, "the name of one, or --all")
+    opened = Stage(stage)
+    names = opened.accounts.ids() if every else (account_id,)
+    if not names:
+        say("no account yet (holdfast accounts add)")
+    ready = [_say_checks(opened, name) for name in names]
+    if not all(ready):
+        raise typer.Exit(1)
+
+
+def _say_checks(stage: Stage, account_id: str) -> bool:
+    """Print each line when it is known; whether all are ok."""
+    ready = True
+    for line in check(stage, account_id):
+        say(f"{account_id}  {line.check:<11}  {'ok' if line.ok else 'NOT OK'}: {line.words}")
+        ready = ready and line.ok
+    return ready
+
+
 @app.command("add")
 def add_account(
     account_id: Annotated[str, typer.Argument(help="A short name of your choice: a-z, 0-9 and -.")],
@@ -44,6 +73,9 @@ def add_account(
     ws_url: Annotated[str, typer.Option(help="Another WebSocket address than the venue's own.")] = "",
     subaccount: Annotated[int, typer.Option(help="The venue's subaccount, 0 for the primary one.")] = 0,
     region: Annotated[str, typer.Option(help="The AWS region whose stack serves this account.")] = "us-east-1",
+    option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE of the venue's own settings, e.g. wallet=0x...; repeat it.")
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace an account of this id.")] = False,
     stage: StageOption = DEFAULT_STAGE,
 ) -> None:
@@ -57,6 +89,7 @@ def add_account(
         ws_url=ws_url,
         subaccount=subaccount,
         region=region,
+        options=assignments(option or [], "--option"),
     )
     check_account(account)
     Stage(stage).accounts.save(account, replace=replace)

@@ -4,6 +4,7 @@ import sys
 
 import typer
 from botocore.exceptions import BotoCoreError
+from typer.exceptions import Abort, TyperException
 
 from cli import accounts, markets, switches
 from cli.demo import demo
@@ -25,7 +26,11 @@ app.command("demo")(demo)
 def run_command() -> None:
     """Run one command. Exit code 2: the input can't be used; 1: it failed for another reason. One line says why."""
     try:
-        app()
+        # Not standalone: Typer would print its own errors as a box of several lines.
+        code = app(standalone_mode=False)
+    except TyperException as error:
+        _say_usage(error)
+        sys.exit(error.exit_code)
     except (InvalidInputError, SwitchesInvalidError) as error:
         warn(str(error))
         sys.exit(2)
@@ -35,3 +40,16 @@ def run_command() -> None:
     except (HoldfastError, BotoCoreError) as error:
         warn(str(error))
         sys.exit(1)
+    except Abort:
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say_usage(error: TyperException) -> None:
+    """What was wrong with the words of the command, and whose help to read. Without a message help was shown."""
+    words = " ".join(error.format_message().split())
+    context = getattr(error, "ctx", None)
+    if words and context is not None:
+        words = f"{words.rstrip('.')} (see: {context.command_path} --help)"
+    if words:
+        warn(words)

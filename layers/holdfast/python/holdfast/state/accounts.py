@@ -94,16 +94,20 @@ class Accounts:
         self._store = store
 
     def get(self, account_id: str) -> Account:
-        """One account. Raises InvalidInputError where there is none of that id."""
+        """One account. Raises InvalidInputError where there is none of that id, or its record can't be used."""
         item = self._store.get(_key(account_id))
         if item is None:
-            known = ", ".join(account.account_id for account in self.list()) or "none yet (holdfast accounts add)"
+            known = ", ".join(self.ids()) or "none yet (holdfast accounts add)"
             raise InvalidInputError("account", account_id, f"a known account: {known}")
         return _account(item)
 
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all accounts in order, also of those whose record can't be used."""
+        return tuple(item["sk"] for item in self._store.query(Table.CONTROL, _INDEX_PK))
+
     def list(self) -> list[Account]:
         """Every account in order of id."""
-        ids = [item["sk"] for item in self._store.query(Table.CONTROL, _INDEX_PK)]
+        ids = self.ids()
         found = self._store.get_many([_key(account_id) for account_id in ids])
         return [_account(found[key]) for key in map(_key, ids) if key in found]
 
@@ -184,7 +188,12 @@ def _key(account_id: str) -> Key:
 
 
 def _account(item: Item) -> Account:
-    return msgspec.convert({name: item[name] for name in Account.__struct_fields__ if name in item}, Account)
+    fields = {name: item[name] for name in Account.__struct_fields__ if name in item}
+    try:
+        return msgspec.convert(fields, Account)
+    except msgspec.ValidationError as error:
+        what = f"record of {item['pk']}"
+        raise InvalidInputError(what, str(error), "a record as `holdfast accounts add` writes it") from None
 
 
 def _fields(name: str, text: str) -> dict[str, str]:

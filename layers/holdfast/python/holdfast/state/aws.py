@@ -3,6 +3,7 @@
 The endpoint is AWS's own unless AWS_ENDPOINT_URL (read by botocore) or an argument names another.
 """
 
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,8 @@ class AwsClients:
         self, region: str = "", endpoint_url: str | None = None, *, access_key: str = "", secret_key: str = ""
     ) -> None:
         self._session = boto3.session.Session(
-            region_name=region or None,
+            # boto3 itself reads AWS_DEFAULT_REGION alone.
+            region_name=region or os.environ.get("AWS_REGION") or None,
             aws_access_key_id=access_key or None,
             aws_secret_access_key=secret_key or None,
         )
