@@ -24,41 +24,27 @@ Prices count as `holdfast.core.marks` says. A rule that is due at a price that i
 fire, and is not passed over either: `Decision.blind` names it.
 """
 
-from typing import NamedTuple
-
 from msgspec import Struct
 
-from holdfast.core.bracket import Bracket, BracketState, Exit, ExitMode, ExitSource, own_price
+from holdfast.core.bracket import Bracket, BracketState, Exit, ExitSource
+from holdfast.core.exit_rules import (
+    AT_ONCE,
+    LOSSES,
+    STOPS,
+    Due,
+    ExitRules,
+    Look,
+    evidence_of,
+    others_due,
+    stops_due,
+    traded_through,
+)
 from holdfast.core.legs import LegName, Legs, grace_left_ms, leg_at
 from holdfast.core.market import MarketRules
-from holdfast.core.marks import Mark, least_worth, untrusted, witness
-from holdfast.core.scale import Scale
+from holdfast.core.marks import Mark, least_worth, untrusted
 
-_AT_ONCE = frozenset({ExitSource.MANUAL, ExitSource.RISK_FLATTEN})
-_LOSSES = frozenset({ExitSource.POSITION_MONITOR_HARD, ExitSource.ARMED_STOP, ExitSource.POSITION_MONITOR_SOFT})
-_STOPS = _LOSSES | {ExitSource.POSITION_MONITOR_TRAILING}
-_NEVER_HELD_UP = _LOSSES | _AT_ONCE
+_NEVER_HELD_UP = LOSSES | AT_ONCE
 _NOT_PRICED = frozenset({"stale", "no_bid", "crossed"})
-
-
-class ExitRules(Struct, frozen=True):
-    """What the switches say about exits at one venue. Prices in price units, times in ms.
-
-    `max_position_ms` 0: no limit. `grace_ms`: how long a native stop that has triggered is left to fill.
-    `recheck_ms`: how long after the first sighting a take profit that was traded through is sold by us.
-    `one`: the price of 1 on a venue that nets two outcomes in one book, else None.
-    """
-
-    scale: Scale
-    stale_after_ms: int
-    max_spread: int
-    one: int | None = None
-    use_trailing: bool = True
-    use_signal: bool = True
-    use_time: bool = True
-    max_position_ms: int = 0
-    grace_ms: int = 5_000
-    recheck_ms: int = 5_000
 
 
 class Deference(Struct, frozen=True):
@@ -94,36 +80,6 @@ class Decision(Struct, frozen=True):
     stops_blind: bool = False
 
 
-class _Due(NamedTuple):
-    """A rule whose condition holds at the prices as they stand, and the own price that it would sell at."""
-
-    source: ExitSource
-    price: int
-    words: str
-    defers: bool = True
-
-
-class _Look(NamedTuple):
-    """One bracket and all that is known of it now. `bid` None: no price to judge by, and `untrusted` says why."""
-
-    bracket: Bracket
-    mark: Mark
-    legs: Legs
-    rules: ExitRules
-    market_rules: MarketRules
-    now_ms: int
-    bid: int | None
-    untrusted: str
-
-    def text(self, price: int | None) -> str:
-        """A price in words."""
-        return "none" if price is None else self.rules.scale.price_text(price)
-
-    def tick(self, price: int) -> int:
-        """The market's step above an own price."""
-        return self.market_rules.tick_at(own_price(price, self.bracket.side, self.rules.one), self.bracket.exit_side)
-
-
 def decide(
     bracket: Bracket,
     mark: Mark,
@@ -145,88 +101,35 @@ def decide(
         return Decision(peak, over=True)
     why = untrusted(mark, now_ms, rules.stale_after_ms, rules.max_spread)
     bid = None if why in _NOT_PRICED else mark.bid
-    look = _Look(bracket, mark, legs, rules, market_rules, now_ms, bid, why)
+    look = Look(bracket, mark, legs, rules, market_rules, now_ms, bid, why)
     if bid is not None and not why and bid > peak:
         peak = bid
     if bracket.exit is not None:
         return _under_way(look, bracket.exit, peak)
-    traded_at = _traded_through(look)
-    due = _stops_due(look, peak)
-    due += _others_due(look, traded_at)
+    traded_at = traded_through(look)
+    due = stops_due(look, peak)
+    due += others_due(look, traded_at)
     return _ranked(look, due, peak, traded_at, held)
 
 
-def _stops_due(look: _Look, peak: int) -> list[_Due]:
-    """The stops that the bid has reached, by rank. A level of 0 is never reached: a bid is above 0."""
-    due: list[_Due] = []
-    bid, levels = look.bid, look.bracket.levels
-    if bid is None:
-        return due
-    if bid <= levels.hard_stop:
-        due.append(_Due(ExitSource.POSITION_MONITOR_HARD, levels.hard_stop, "hard stop"))
-    if bid <= levels.stop and look.bracket.mode is ExitMode.LIMIT_ORDERS:
-        due.append(_Due(ExitSource.ARMED_STOP, levels.stop, "armed stop"))
-    if bid <= levels.soft_stop:
-        due.append(_Due(ExitSource.POSITION_MONITOR_SOFT, levels.soft_stop, "soft stop"))
-    distance = levels.trailing_distance
-    if distance and look.rules.use_trailing and bid <= peak - distance and peak >= levels.trailing_activation:
-        words = f"trailing stop {look.text(distance)} below the best bid {look.text(peak)}"
-        due.append(_Due(ExitSource.POSITION_MONITOR_TRAILING, peak - distance, words))
-    return due
-
-
-def _others_due(look: _Look, traded_at: int) -> list[_Due]:
-    """What else is due, by rank: what was asked for, the take profit, the time limit."""
-    due: list[_Due] = []
-    bracket, rules, bid = look.bracket, look.rules, look.bid
-    if bracket.exit_asked is not None:
-        if bracket.exit_asked in _AT_ONCE:
-            price = least_worth(look.mark, rules.max_spread, bracket.entry.price) if look.untrusted else bid or 0
-            due.append(_Due(bracket.exit_asked, price, f"{bracket.exit_asked} asked for", defers=False))
-        elif rules.use_signal:
-            due.append(_Due(bracket.exit_asked, bid or 0, "a signal asked for it"))
-    leg, level = look.legs.take_profit, bracket.levels.take_profit
-    if bid is not None and leg is not None and traded_at and look.now_ms - traded_at >= rules.recheck_ms:
-        seconds = (look.now_ms - traded_at) // 1_000
-        words = f"take profit resting at {look.text(leg.price)} traded through for {seconds} s without a fill"
-        due.append(_Due(ExitSource.POSITION_MONITOR_TP, bid, words, defers=False))
-    elif bid is not None and level and bid >= level:
-        due.append(_Due(ExitSource.POSITION_MONITOR_TP, level, "take profit"))
-    age_ms = look.now_ms - bracket.opened_at_ms
-    if rules.use_time and rules.max_position_ms and bracket.opened_at_ms and age_ms >= rules.max_position_ms:
-        words = f"open for {age_ms // 60_000} min, at most {rules.max_position_ms // 60_000}"
-        due.append(_Due(ExitSource.TIME_LIMIT, bid or 0, words))
-    return due
-
-
-def _traded_through(look: _Look) -> int:
-    """Since when the resting take profit is traded through; a first sighting stands while there is no trusted price."""
-    leg = look.legs.take_profit
-    if leg is None or leg.remaining <= 0:
-        return 0
-    before = look.bracket.traded_through_at_ms
-    if look.untrusted or look.bid is None:
-        return before
-    return (before or look.now_ms) if look.bid >= leg.price + look.tick(leg.price) else 0
-
-
-def _ranked(look: _Look, due: list[_Due], peak: int, traded_at: int, held: int) -> Decision:
+def _ranked(look: Look, due: list[Due], peak: int, traded_at: int, held: int) -> Decision:
     """The first rule that is due and confirmed decides: it fires, or it waits for a leg and so do those below it."""
     exit: Exit | None = None
     deferred: Deference | None = None
-    unconfirmed: list[_Due] = []
+    unconfirmed: list[Due] = []
     for rule in due:
         if deferred is not None and rule.source not in _NEVER_HELD_UP:
             continue
-        evidence = _evidence(look, rule)
-        if evidence is None:
-            unconfirmed.append(rule)
-            continue
         waits = _deference(look, rule)
-        if waits is None:
+        if waits is not None:
+            # The venue judges by its own prices, so ours need not be good.
+            deferred = deferred or waits
+            continue
+        evidence = evidence_of(look, rule)
+        if evidence is not None:
             exit = _exit(look, rule, evidence, held)
             break
-        deferred = deferred or waits
+        unconfirmed.append(rule)
     if exit is not None:
         unconfirmed = []
     marked = look.bid if not look.untrusted else exit.mark if exit is not None else None
@@ -239,18 +142,18 @@ def _ranked(look: _Look, due: list[_Due], peak: int, traded_at: int, held: int) 
         untrusted=look.untrusted,
         marked=marked,
         traded_through_at_ms=traded_at,
-        stops_blind=look.bid is None or any(rule.source in _STOPS for rule in unconfirmed),
+        stops_blind=look.bid is None or any(rule.source in STOPS for rule in unconfirmed),
     )
 
 
-def _under_way(look: _Look, exit: Exit, peak: int) -> Decision:
+def _under_way(look: Look, exit: Exit, peak: int) -> Decision:
     """An exit that was begun goes on under its own source; the hard stop makes it take liquidity.
 
     The floor follows trusted prices. In a too wide book it follows an ask that has come below the mark, nothing else.
     """
     hard = ExitSource.POSITION_MONITOR_HARD
-    due = [rule for rule in _stops_due(look, peak) if rule.source is hard]
-    is_reached = any(_evidence(look, rule) is not None for rule in due)
+    due = [rule for rule in stops_due(look, peak) if rule.source is hard]
+    is_reached = any(evidence_of(look, rule) is not None for rule in due)
     is_blind = look.bid is None or (bool(due) and not is_reached)
     marked, ask = look.bid if not look.untrusted else None, look.mark.ask
     if look.untrusted == "wide" and ask is not None and ask <= exit.mark:
@@ -265,43 +168,31 @@ def _under_way(look: _Look, exit: Exit, peak: int) -> Decision:
     )
 
 
-def _evidence(look: _Look, rule: _Due) -> str | None:
-    """What makes a rule's price count, in words that may be empty; None where nothing does."""
-    if not look.untrusted or rule.source in _AT_ONCE:
-        return ""
-    if look.untrusted != "wide" or rule.source not in _STOPS:
-        return None
-    rules = look.rules
-    return witness(look.mark, rule.price, look.now_ms, rules.stale_after_ms, rules.max_spread) or None
-
-
-def _deference(look: _Look, rule: _Due) -> Deference | None:
+def _deference(look: Look, rule: Due) -> Deference | None:
     """The leg at the venue that a rule is left to, None where it is left to nobody."""
     if not rule.defers:
         return None
     legs, source = look.legs, rule.source
     left_ms = grace_left_ms(legs, look.rules.grace_ms, look.now_ms)
     if left_ms:
-        return Deference(
-            source, LegName.STOP, f"{rule.words}: the venue's stop is filling, {left_ms} ms are left to it"
-        )
+        words = f"{rule.words}: the venue's stop is filling, {left_ms} ms are left to it"
+        return Deference(source, LegName.STOP, words)
     if source is ExitSource.POSITION_MONITOR_HARD:
         return None
     leg = leg_at(legs, rule.price, look.tick(rule.price))
-    if leg is None or (leg is LegName.TAKE_PROFIT and source in _LOSSES):
+    if leg is None or (leg is LegName.TAKE_PROFIT and source in LOSSES):
         return None
-    at = legs.stop.price if leg is LegName.STOP and legs.stop else legs.take_profit.price if legs.take_profit else 0
-    words = (
-        f"{rule.words} at {look.text(rule.price)}: left to the {leg.replace('_', ' ')} at the venue, {look.text(at)}"
-    )
+    resting = legs.stop if leg is LegName.STOP else legs.take_profit
+    at = look.text(resting.price if resting is not None else None)
+    words = f"{rule.words} at {look.text(rule.price)}: left to the {leg.replace('_', ' ')} at the venue, {at}"
     return Deference(source, leg, words)
 
 
-def _exit(look: _Look, rule: _Due, evidence: str, held: int) -> Exit:
+def _exit(look: Look, rule: Due, evidence: str, held: int) -> Exit:
     """The exit that a rule proposes, with its reason in words and numbers."""
     bid, entry = look.mark.bid, look.bracket.entry.price
     words = [f"{rule.words}: bid {look.text(bid)}"]
-    if rule.source in _STOPS:
+    if rule.source in STOPS:
         words[0] += f" at or below {look.text(rule.price)}"
     elif rule.source is ExitSource.POSITION_MONITOR_TP:
         words[0] += f" at or above {look.text(rule.price)}"
@@ -327,7 +218,7 @@ def _exit(look: _Look, rule: _Due, evidence: str, held: int) -> Exit:
     )
 
 
-def _blind(look: _Look, unconfirmed: list[_Due]) -> str:
+def _blind(look: Look, unconfirmed: list[Due]) -> str:
     """Why nothing can be judged by these prices, with the numbers and what may be due."""
     mark, text = look.mark, look.text
     numbers = f"bid {text(mark.bid)}, ask {text(mark.ask)}, last trade {text(mark.last_trade)}"
