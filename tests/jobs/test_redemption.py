@@ -6,6 +6,7 @@ from threading import Thread
 
 import pytest
 
+from holdfast.core.positions import Position
 from holdfast.core.redemption import MOST_FAILURES, STILL_LISTED_MS
 from holdfast.jobs.brackets import check_brackets
 from local.venues.polymarket import Fault, FaultKind
@@ -73,6 +74,16 @@ def test_shares_that_holdfast_did_not_buy_are_not_redeemed(one: RedemptionWorld)
         assert strange.submits == 0
 
 
+def test_condition_that_is_booked_by_half_waits(one: RedemptionWorld) -> None:
+    """Both outcomes are redeemed together, so both must be in the ledger."""
+    one.settle()
+    second = one.markets[0].tokens[1]
+    one.exchange.deposit_shares("us", second, Decimal(5))
+    one.ledger.book(one.ledger.position(second), Position(second, size=5_000_000), [])
+    one.check()
+    assert (one.submits, len(one.books.redemptions)) == (2, 2)
+
+
 def test_switched_off_it_is_left_to_the_owner_and_said_once_a_day(one: RedemptionWorld) -> None:
     one.switch(use_gasless="false")
     one.settle()
@@ -123,8 +134,10 @@ def test_submit_whose_answer_is_lost_is_found_and_never_repeated(made: Redemptio
     made.settle()
     made.exchange.faults.add(Fault(kind, "POST /relayer/submit"))
     made.check()
+    made.check(after_ms=1_000)
     assert (made.submits, made.states) == (1, ["sent"]), "nothing else goes while its outcome is unknown"
     assert len(made.events("REDEMPTION_UNKNOWN")) == 1
+    assert made.exchange.calls["GET /relayer/transactions"] == 0, "nobody resolves it before its deadline has passed"
     made.check()
     made.check()
     assert (made.submits, made.states) == (3, ["confirmed"] * 3)
