@@ -337,8 +337,11 @@ def test_positions_hide_dust(venue):
     venue.give("anna", BTC, "7", 1)
     rows = anna.get("/data-api/v2/positions", user=anna.wallet).json()["data"]
     assert [(row["token_id"], row["current_size"]) for row in rows] == [(venue.exchange.market(BTC).tokens[1], 7)]
-    every = anna.get("/data-api/v2/positions", user=anna.wallet, size_threshold="0").json()["data"]
-    assert len(every) == 2
+    asked = {"user": anna.wallet, "filter_type": "TOKENS"}
+    for amount, count in (("0.000001", 2), ("0.09", 2), ("0.1", 1), ("0", 1), ("8", 0)):
+        assert len(anna.get("/data-api/v2/positions", **asked, filter_amount=amount).json()["data"]) == count
+    for nonsense in ("x", "NaN", "Infinity"):
+        assert anna.get("/data-api/v2/positions", **asked, filter_amount=nonsense).status_code == 422
 
 
 def test_gamma_lists_markets_by_version_and_result(venue):

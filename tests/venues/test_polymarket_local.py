@@ -1,5 +1,7 @@
 """The Polymarket adapter on a whole exchange that checks signatures, reserves balances, settles and lags."""
 
+from decimal import Decimal
+
 import pytest
 
 from holdfast.core.market import Side
@@ -214,6 +216,15 @@ def test_a_resolved_market_settles_what_is_held_at_what_it_pays(world: World):
     }
     [closed] = world.place(world.placement())
     assert closed.reason is Refusal.MARKET_CLOSED
+
+
+def test_dust_is_held_and_settles_too(world: World):
+    """The venue hides less than a tenth of a share unless it is asked for: dust would stay in the ledger for good."""
+    world.exchange.deposit_shares("trader", world.token(FED), Decimal("-99.996691"))
+    assert {row.market: row.size for row in world.venue.positions()}[world.token(FED)] == 3_309
+    world.exchange.resolve(FED, winner=0)
+    [dust] = world.venue.settlements(0)
+    assert (dust.market, dust.size, dust.payout) == (world.token(FED), 3_309, 3_309 * 10_000)
 
 
 def test_a_dead_mans_switch_cancels_what_no_heartbeat_keeps_alive(world: World):

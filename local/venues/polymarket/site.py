@@ -11,7 +11,7 @@ from local.venues.polymarket import shapes
 from local.venues.polymarket.accounts import User
 from local.venues.polymarket.call import Call
 from local.venues.polymarket.markets import Market
-from local.venues.polymarket.wire import ApiError, cursor_of, money_text, offset_of, price_text, size_text
+from local.venues.polymarket.wire import SCALE, ApiError, cursor_of, money_text, offset_of, price_text, size_text
 
 _DUST = 100_000  # a tenth of a share
 _LARGEST_PAGE = 500
@@ -25,10 +25,13 @@ def list_markets(call: Call) -> Response:
 
 
 def list_positions(call: Call) -> Response:
-    """GET /data-api/v2/positions?user=: what the chain holds; dust below 0.1 shares is hidden unless asked for."""
+    """GET /data-api/v2/positions?user=: what the chain holds; dust below 0.1 shares is hidden unless asked for.
+
+    It is asked for by filter_type=TOKENS and filter_amount, as the official SDK does. Whether an amount of 0 shows
+    everything is not known: here it means the default.
+    """
     user = call.state.by_wallet.get(call.parameter("user").lower())
-    least = 0 if call.parameter("size_threshold") == "0" else _DUST
-    rows = _positions(call, user, least) if user else []
+    rows = _positions(call, user, _least_shown(call)) if user else []
     limit = min(_count(call, "limit", 100), _LARGEST_PAGE)
     offset = max(offset_of(call.parameter("cursor") or None), 0)
     following = cursor_of(offset + limit) if offset + limit < len(rows) else None
@@ -109,6 +112,17 @@ def _position(user: User, market: Market, outcome: int, size: int) -> dict[str, 
         "slug": market.name,
         "title": market.spec.question or market.name,
     }
+
+
+def _least_shown(call: Call) -> int:
+    """How much of a token must be held for its position to be listed, size units."""
+    if call.parameter("filter_type") != "TOKENS":
+        return _DUST
+    try:
+        asked = int(Decimal(call.parameter("filter_amount") or 0).scaleb(SCALE.size_decimals))
+    except (ArithmeticError, ValueError):
+        raise ApiError(422, "invalid filter_amount") from None
+    return asked if asked > 0 else _DUST
 
 
 def _count(call: Call, name: str, default: int) -> int:
