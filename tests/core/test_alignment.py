@@ -61,6 +61,12 @@ def test_the_defaults_are_clean_on_every_grid_of_a_prediction_market(side, tick,
     assert not found.has_errors
 
 
+@pytest.mark.parametrize("entry", [1_200, 5_000, 8_800])
+def test_the_defaults_are_clean_where_every_outcome_has_a_book_of_its_own(entry):
+    setup = prediction(entry=entry)
+    assert alignment_of(structs.replace(setup, grid=structs.replace(setup.grid, one=None))).findings == ()
+
+
 def test_break_even_by_hand_for_the_defaults():
     """Bought at 0.50 for a fee of 0.07 x 0.25 = 0.0175. The take profit at 0.60 rests and costs nothing: 0.0825 won.
     The stop at 0.43 costs 0.07 x 0.43 x 0.57 = 0.017157, in units 0.0172: 0.1047 lost. 1047 / 1872 = 55.93 %."""

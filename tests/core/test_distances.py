@@ -327,6 +327,7 @@ def test_a_soft_stop_that_would_fire_is_named():
 
 
 @pytest.mark.parametrize("entry", [0, -1, ONE])
-def test_an_entry_price_that_no_market_has_is_refused(entry):
+@pytest.mark.parametrize("one", [ONE, None])
+def test_an_entry_price_that_no_market_has_is_refused(entry, one):
     with pytest.raises(InvalidInputError, match="entry price in M"):
-        levels_of(grid_of(), distances(), Terms(entry, 4_900, 5_000))
+        levels_of(structs.replace(grid_of(), one=one), distances(), Terms(entry, 4_900, 5_000))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from holdfast.clock import Clock
 from holdfast.core.errors import InvalidInputError, StoreError
+from holdfast.core.fees import FeeRates
+from holdfast.core.scale import Scale
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.throttle import Throttle
 from holdfast.state.accounts import Account, Secrets
@@ -118,6 +120,21 @@ def check_account(account: Account) -> None:
     elif account.venue == "polymarket":
         settings = _polymarket_settings(account)
         _ = settings.clob_origin, settings.data_origin, settings.gamma_origin, settings.builder_word
+
+
+def price_terms(account: Account) -> tuple[Scale, FeeRates]:
+    """How fine the prices of the account's venue are, and the most that it charges; reads no secret, asks nobody."""
+    if account.venue == "kalshi":
+        from holdfast.venues.kalshi.fees import HIGHEST
+        from holdfast.venues.kalshi.wire import SCALE as KALSHI_SCALE
+
+        return KALSHI_SCALE, HIGHEST
+    if account.venue == "polymarket":
+        from holdfast.venues.polymarket.fees import HIGHEST_RATES
+        from holdfast.venues.polymarket.order import SCALE as POLYMARKET_SCALE
+
+        return POLYMARKET_SCALE, HIGHEST_RATES
+    raise InvalidInputError(f"venue of account {account.account_id}", account.venue, "kalshi or polymarket")
 
 
 def _kalshi_settings(account: Account) -> "KalshiSettings":

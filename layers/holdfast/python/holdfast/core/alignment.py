@@ -16,10 +16,14 @@ from holdfast.core.distances import Distance, Distances, Unit
 from holdfast.core.fees import FeeRates
 from holdfast.core.grid import OwnGrid
 from holdfast.core.levels import LEAST_TICKS, Terms, levels_of, refusal_of_entry
+from holdfast.core.market import MarketRules, MarketStatus, PriceBand, Side
+from holdfast.core.scale import Scale
 
 LEAST_GAP_POINTS = Decimal("0.5")
 MOST_GAP_POINTS = Decimal("2.5")
 MOST_GAP_POINTS_OF_ONE = Decimal(5)
+# Where a fee that is highest at even odds is at its highest, on the coarsest common grid.
+TYPICAL_PRICE, TYPICAL_SPREAD, TYPICAL_TICK = "0.50", "0.02", "0.01"
 _DISTANCES = ("take_profit", "stop_loss", "soft_stop", "hard_stop", "trailing_activation", "trailing_distance")
 
 
@@ -73,6 +77,35 @@ class Setup(Struct, frozen=True, kw_only=True):
     def text(self, units: int) -> str:
         """A price in words."""
         return self.grid.scale.price_text(units)
+
+
+def typical_setup(
+    wanted: Distances,
+    scale: Scale,
+    fees: FeeRates,
+    *,
+    rests: bool,
+    entry: str = TYPICAL_PRICE,
+    spread: str = TYPICAL_SPREAD,
+    tick: str = TYPICAL_TICK,
+    atr: str = "",
+) -> Setup:
+    """A market whose contract pays 1, on one tick, at decimal prices. Raises InvalidInputError for what is no price.
+
+    No ATR (empty): it is not known.
+    """
+    rules = MarketRules(
+        "a typical market", (PriceBand(0, scale.one, scale.price(tick, "tick")),), 1, 1, MarketStatus.OPEN
+    )
+    return Setup(
+        grid=OwnGrid(rules, Side.BUY, scale, None),
+        wanted=wanted,
+        entry=scale.price(entry, "entry price"),
+        spread=scale.price(spread, "spread"),
+        fees=fees,
+        atr=scale.price(atr, "ATR") if atr else None,
+        rests=rests,
+    )
 
 
 class Alignment(Struct, frozen=True):
@@ -174,8 +207,8 @@ def _order(setup: Setup, levels: Levels) -> list[Finding]:
 def _points(setup: Setup) -> tuple[Decimal, Decimal]:
     """One point in price units, and the most points between soft and hard stop."""
     units = {setup.wanted.soft_stop.unit, setup.wanted.hard_stop.unit}
-    if setup.grid.one is not None and units == {Unit.PRICE}:
-        return Decimal(setup.grid.one) / 100, MOST_GAP_POINTS_OF_ONE
+    if setup.grid.end == setup.one and units == {Unit.PRICE}:
+        return Decimal(setup.one) / 100, MOST_GAP_POINTS_OF_ONE
     return Decimal(setup.entry) / 100, MOST_GAP_POINTS
 
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from holdfast.core.errors import InvalidInputError
+from holdfast.core.fees import FeeRates
 from holdfast.core.scale import Scale
 
 
@@ -64,6 +65,7 @@ class Capabilities(Struct, frozen=True):
     `shortest_expiry_ms`: how far ahead an order's expiry must be at least when it is prepared; 0 means any.
     `least_taking_buy`: the least money, at its limit price, that a buy which takes at once is accepted for.
     `post_only_after_restart_ms`: how long the venue takes post-only orders alone after its engine has restarted.
+    `fees`: the most that it charges in any market.
     """
 
     scale: Scale
@@ -88,3 +90,4 @@ class Capabilities(Struct, frozen=True):
     shortest_expiry_ms: int = 0
     least_taking_buy: int = 0
     post_only_after_restart_ms: int = 0
+    fees: FeeRates = FeeRates()

@@ -28,6 +28,11 @@ class OwnGrid(Struct, frozen=True):
         own_price(0, self.side, self.one)
 
     @property
+    def end(self) -> int:
+        """What the market's prices stay below: the price 1 where a contract pays that."""
+        return self.rules.bands[-1].high
+
+    @property
     def lowest(self) -> int:
         """The lowest own price that an order may have."""
         return self._mirrored(self.rules.lowest if self.side is Side.BUY else self.rules.highest)

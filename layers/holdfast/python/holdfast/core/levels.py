@@ -62,8 +62,9 @@ def levels_of(grid: OwnGrid, wanted: Distances, terms: Terms) -> Levels:
     ones, which are between two bids. Raises InvalidInputError where a distance needs an ATR and there is none, and for
     an entry price that no market has.
     """
-    if terms.entry <= 0 or (grid.one is not None and terms.entry >= grid.one):
-        raise InvalidInputError(f"entry price in {grid.rules.market}", terms.entry, "above 0 and below the price 1")
+    if not 0 < terms.entry < grid.end:
+        allowed = f"above 0 and below {grid.scale.price_text(grid.end)}"
+        raise InvalidInputError(f"entry price in {grid.rules.market}", grid.scale.price_text(terms.entry), allowed)
 
     def asked(name: str, distance: Distance, cushions: int = 0) -> Decimal:
         units = distance.units(terms.entry, terms.atr, grid.scale, name)

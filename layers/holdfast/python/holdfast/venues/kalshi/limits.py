@@ -8,6 +8,7 @@ from holdfast.core.capabilities import Bucket, CancelAck, Capabilities, Costs, R
 from holdfast.core.errors import VenueUnavailableError
 from holdfast.venues.kalshi import client as api
 from holdfast.venues.kalshi.client import KalshiClient
+from holdfast.venues.kalshi.fees import HIGHEST
 from holdfast.venues.kalshi.hosts import API_PREFIX
 from holdfast.venues.kalshi.wire import SCALE, decode
 from holdfast.venues.kalshi.wire_reads import BucketRow, CostsAnswer, LimitsAnswer
@@ -64,6 +65,7 @@ def _capabilities(client: KalshiClient, limits: LimitsAnswer) -> Capabilities:
         read_lag_ms=0,
         reduce_only_immediate=True,
         books_per_call=BOOKS_PER_CALL,
+        fees=HIGHEST,
     )
 
 

@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from msgspec import Struct
 
+from holdfast.core.fees import FeeRate, FeeRates
 from holdfast.venues.polymarket.order import SCALE
 
 _STEP = Decimal("0.00001")  # fees have five decimals, and a fee that is not zero is at least one of them
@@ -32,3 +33,4 @@ class FeeSchedule(Struct, frozen=True):
 # The highest that the venue's fee page lists: for a market that the venue does not show any more, so that what we paid
 # is never understated.
 HIGHEST = FeeSchedule(Decimal("0.07"))
+HIGHEST_RATES = FeeRates(taker=FeeRate(of_odds=HIGHEST.rate))

@@ -5,6 +5,7 @@ from msgspec import Struct
 from holdfast.core.capabilities import Bucket, CancelAck, Capabilities, Costs, Identity, Replace
 from holdfast.core.errors import InvalidInputError
 from holdfast.venues.origin import checked_origin
+from holdfast.venues.polymarket.fees import HIGHEST_RATES
 from holdfast.venues.polymarket.order import SCALE, SHORTEST_EXPIRY_MS
 from holdfast.venues.polymarket.signer import SignatureType
 from holdfast.venues.polymarket.typed_data import POLYGON, ZERO_WORD, bytes_word
@@ -135,4 +136,5 @@ def capabilities_of(tier: str) -> Capabilities:
         # "invalid amount for a marketable BUY order, min size: $1" (facts polymarket section 2.3).
         least_taking_buy=SCALE.money("1"),
         post_only_after_restart_ms=POST_ONLY_MS,
+        fees=HIGHEST_RATES,
     )
