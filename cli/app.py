@@ -9,6 +9,7 @@ from typer.exceptions import Abort, TyperException
 from cli import accounts, markets, switches
 from cli.demo import demo
 from cli.output import warn
+from cli.validate import validate
 from holdfast.core.errors import ConditionFailedError, HoldfastError, InvalidInputError, SwitchesInvalidError
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app.add_typer(accounts.app, name="accounts")
 app.add_typer(markets.app, name="markets")
 app.add_typer(switches.app, name="switches")
 app.command("demo")(demo)
+app.command("validate")(validate)
 
 
 def run_command() -> None:
