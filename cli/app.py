@@ -6,7 +6,8 @@ import typer
 from botocore.exceptions import BotoCoreError
 from typer.exceptions import Abort, TyperException
 
-from cli import accounts, markets, switches
+from cli import accounts, markets, redeem, switches
+from cli.credentials import derive_credentials
 from cli.demo import demo
 from cli.output import warn
 from cli.validate import validate
@@ -18,8 +19,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+accounts.app.command("derive-credentials")(derive_credentials)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(markets.app, name="markets")
+app.add_typer(redeem.app, name="redeem")
 app.add_typer(switches.app, name="switches")
 app.command("demo")(demo)
 app.command("validate")(validate)

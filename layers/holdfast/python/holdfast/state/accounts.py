@@ -6,6 +6,7 @@ record: `secret_name` says where they are.
 
 import json
 import re
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -151,6 +152,15 @@ class SecretsManager:
             else:
                 self._known[name] = (known, now_ms + _SECRET_FRESH_MS)
         return dict(known)
+
+    def write(self, name: str, fields: Mapping[str, str]) -> None:
+        """Set these fields of a secret that exists; the others stay. Only the command line does that."""
+        whole = {**self._fetched(name), **fields}
+        try:
+            self._client.put_secret_value(SecretId=name, SecretString=json.dumps(whole))
+        except (ClientError, BotoCoreError) as error:
+            raise StoreError(f"secret {name} can't be written: {_code(error)}") from None
+        self._known.pop(name, None)
 
     def _fetched(self, name: str) -> dict[str, str]:
         try:
