@@ -73,6 +73,15 @@ class Profile(Struct, frozen=True):
 # copy that is older than the as-of time's by the wandering: in all less than the adapter's slack.
 _LAGS = ((0, 0, 0), (300, 300, 500), (0, 2_000, 2_500), (1_000, 900, 3_500), (5_000, 2_000, 2_500), (9_000, 0, 4_500))
 _ENDS = (Happening.SETTLEMENT, Happening.CLOSE)
+# In these an exit may have to wait: so there are exits.
+_WINDOWS = (
+    Happening.TRADING_PAUSE,
+    Happening.SHARD_SHUT,
+    Happening.ENGINE_RESTART,
+    Happening.CANCEL_ONLY,
+    Happening.POST_ONLY,
+    Happening.DISABLED,
+)
 # Kalshi's own, in the order in which seeds draw them.
 _AT_KALSHI = (
     Happening.HALT,
@@ -82,9 +91,6 @@ _AT_KALSHI = (
     Happening.EXCHANGE_PAUSE,
     Happening.MARKET_PAUSE,
     Happening.MARKET_DISABLED,
-    Happening.TRADING_PAUSE,
-    Happening.SHARD_SHUT,
-    Happening.CLOCK_SKEW,
 )
 _AT_POLYMARKET = (
     Happening.HALT,
@@ -95,10 +101,12 @@ _AT_POLYMARKET = (
     Happening.BALANCE_LAG,
     Happening.FAILED_TRADES,
     Happening.IGNORED_CANCELS,
-    Happening.POST_ONLY,
-    Happening.DISABLED,
-    Happening.CLOCK_SKEW,
 )
+# Drawn apart, in runs where nothing else happens, so that the other seeds stay what they were.
+_RARELY = {
+    VenueName.KALSHI: (Happening.TRADING_PAUSE, Happening.SHARD_SHUT, Happening.CLOCK_SKEW),
+    VenueName.POLYMARKET: (Happening.POST_ONLY, Happening.DISABLED, Happening.CLOCK_SKEW),
+}
 # No as-of time tells the lag there: all of it stays below the 8 s that the adapter states.
 _LAGS_AT_POLYMARKET = ((0, 0, 0), (300, 300, 500), (0, 2_000, 2_500), (1_000, 900, 3_500), (5_000, 1_500, 1_400))
 _ORDINARY = tuple(kind for kind in Network if kind is not Network.RATE_LIMITED)
@@ -117,6 +125,8 @@ def profile_of(seed: int, venue: VenueName = VenueName.KALSHI) -> Profile:
     )
     lag_ms, jitter_ms, wander_ms = chance.choice(_LAGS if at_kalshi else _LAGS_AT_POLYMARKET)
     happening = chance.choice((Happening.NOTHING, Happening.NOTHING, *(_AT_KALSHI if at_kalshi else _AT_POLYMARKET)))
+    if happening is Happening.NOTHING:
+        happening = Random(f"{venue} windows of {seed}").choice((Happening.NOTHING, *_RARELY[venue]))
     return Profile(
         venue=venue,
         seed=seed,
@@ -127,7 +137,7 @@ def profile_of(seed: int, venue: VenueName = VenueName.KALSHI) -> Profile:
         wander_ms=wander_ms,
         # Where the settled size is not ours alone, the job waits longer than a run for late fills.
         has_stranger=chance.random() < 0.3 and happening not in _ENDS,
-        flattens=chance.random() < 0.3,
+        flattens=chance.random() < 0.3 or happening in _WINDOWS,
         batched=chance.random() < 0.75,
         levels=chance.choice((1, 1, 2)),
         tier=chance.choice(("basic", "advanced") if at_kalshi else ("standard", "gold")),

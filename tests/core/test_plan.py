@@ -6,7 +6,7 @@ from msgspec import structs
 from holdfast.core.capabilities import Replace
 from holdfast.core.errors import InvalidInputError
 from holdfast.core.market import Side
-from holdfast.core.orders import Amendment, Purpose, Reduction
+from holdfast.core.orders import Amendment, Purpose, Reduction, TimeInForce
 from holdfast.core.plan import Dropped, DropReason, PlanPolicy
 from tests.core.plan_world import CAPABILITIES, FRESH, NOW, ask, bid, make_plan, resting, target
 
@@ -345,3 +345,34 @@ def test_targets_without_size_and_of_other_jobs_are_dropped():
 def test_a_policy_that_makes_no_sense_is_refused(fields):
     with pytest.raises(InvalidInputError, match=next(iter(fields))):
         PlanPolicy(**{"renew_before_ms": 0, **fields})
+
+
+def test_a_resting_exit_makes_room_for_its_successor_first():
+    """Else both could fill; the successor is bounded by what is held, not by what the old one offers."""
+    old = resting(exit_order(price=45, size=10), purpose=Purpose.EXIT)
+    wanted = exit_order(price=41, size=10)
+    made = make_plan([old], [wanted], positions={"M": 8}, exit_markets={"M"})
+    assert made.exit_cancels == (old,)
+    assert [(target.price, target.size) for target in made.exits] == [(41, 8)]
+
+
+def test_a_resting_exit_that_is_what_is_wanted_stays_and_takes_up_what_is_held():
+    wanted = structs.replace(exit_order(), post_only=True, time_in_force=TimeInForce.RESTING)
+    old = resting(wanted, purpose=Purpose.EXIT)
+    made = make_plan([old], [wanted, ask(60)], positions={"M": 10}, exit_markets={"M"})
+    assert (made.exit_cancels, made.exits, made.places, made.kept) == ((), (), (), 1)
+
+
+def test_a_resting_exit_that_nobody_wants_any_more_is_cancelled():
+    old = resting(exit_order(), purpose=Purpose.EXIT)
+    made = make_plan([old], [], positions={"M": 10}, exit_markets={"M"})
+    assert made.exit_cancels == (old,)
+
+
+@pytest.mark.parametrize("exit_markets", [{"M"}, set()])
+def test_a_resting_exit_stays_where_its_successor_is_frozen_or_it_is_anothers(exit_markets):
+    """Its successor may not go out now, or the exits of this market are not this plan's."""
+    old = resting(exit_order(price=45, size=10), purpose=Purpose.EXIT)
+    frozen = {("M", Side.SELL)} if exit_markets else set()
+    made = make_plan([old], [exit_order(size=10)], positions={"M": 10}, exit_markets=exit_markets, frozen=frozen)
+    assert (made.exit_cancels, made.cancels, made.exits) == ((), (), ())

@@ -71,7 +71,7 @@ def test_a_seed_replays_exactly_in_any_process() -> None:
 def test_the_weather_is_bad_enough() -> None:
     """Every hazard strikes, and every way out of it is taken, within a few seeds."""
     seen: Counter[str] = Counter()
-    for result in map(simulate, range(30)):
+    for result in map(simulate, (*range(30), *_IN_WINDOWS)):
         for line in result.trace.lines():
             seen.update(word for word in _TELLING if word in line)
     assert not [word for word in _TELLING if not seen[word]]
@@ -86,10 +86,12 @@ def test_the_weather_on_polymarket_is_bad_enough() -> None:
     assert not [word for word in _TELLING_ON_POLYMARKET if not seen[word]]
 
 
+# A pause of all trading that an exit runs into, and a clock that runs ahead.
+_IN_WINDOWS = (37, 48)
 _TELLING_ON_POLYMARKET = (
     *(f"NETWORK {kind}" for kind in Network if kind is not Network.SLOW),
     *(f"happening  {kind}" for kind in ("halt", "settlement", "engine_restart", "cancel_only", "balance_lag")),
-    *(f"happening  {kind}" for kind in ("failed_trades", "ignored_cancels")),
+    *(f"happening  {kind}" for kind in ("failed_trades", "ignored_cancels", "post_only", "disabled", "clock_skew")),
     "CRASH",
     "arrived late",
     "HTTP 401",
@@ -101,6 +103,10 @@ _TELLING_ON_POLYMARKET = (
     "JOURNAL_TAKEN_OVER",
     "LeaseLostError",
     "NOT_SELLABLE",
+    "CLOCK_SKEW",
+    *(f"after={mode}" for mode in ("restarting", "post_only", "cancel_only", "disabled")),
+    "EXIT_DELAYED",
+    "EXIT_RESUMED",
     "RISK_FLATTEN",
     "FOREIGN_FILL",
     "kind=reversal",
@@ -126,6 +132,10 @@ _TELLING = (
     "reason=lease_held",
     "LIST_STALE",
     "HALT_SWITCHED",
+    "CLOCK_SKEW",
+    "VENUE_STATUS",
+    "EXIT_DELAYED",
+    "EXIT_RESUMED",
     "RISK_FLATTEN",
     "FOREIGN_FILL",
     "kind=settlement",
