@@ -250,7 +250,7 @@ class Tick:
             frozen=view.frozen,
             paused={market for market, pause in pauses.items() if pause.is_active(now_ms)}
             | self.watch.closed([config.market for config in self.ports.cache.configs]),
-            exit_markets=decided.exit_markets,
+            exit_markets=decided.exit_markets if view.is_current else frozenset(),
         )
         self._pauses = pauses
         if not view.is_current:
