@@ -142,3 +142,19 @@ def test_process_killed_at_any_store_call_of_an_exit_sells_once(calls: int, afte
         assert [(order.initial, order.filled) for order in exits(made)] == [(1_000, 1_000)]
         assert (report.ended, report.unresolved) == ("", 0)
         made.assert_ledger_is_the_exchanges()
+
+
+def test_exit_on_a_list_that_went_back_in_time_first_cancels_the_quote_in_its_way(made: World) -> None:
+    """Else both fill, and the position turns over."""
+    made.switch(inventory_stop_loss="0.35")
+    made.tick()
+    made.book("M-1", 46, 48)
+    made.tick(after_ms=6_500)
+    assert any(side == "sell" for side, _, _ in made.resting("M-1"))
+    made.exchange.set_read_lag_ms(9_000)
+    made.book("M-1", 44, 46)
+    made.tick(after_ms=2_000)
+    assert made.telemetry.named("LIST_STALE")
+    assert len(exits(made)) == 1
+    assert held(made) == 0
+    assert not any(side == "sell" for side, _, _ in made.resting("M-1"))

@@ -253,10 +253,9 @@ class Tick:
             exit_markets=decided.exit_markets if view.is_current else frozenset(),
         )
         self._pauses = pauses
-        if not view.is_current:
-            # A list older than what we know shows neither what rests nor what is gone: exits alone are safe on it.
-            return Plan(exits=drawn.exits, dropped=drawn.dropped)
-        if self._exits_only:
+        if self._exits_only or not view.is_current:
+            # A list older than what we know shows neither what rests nor what is gone: exits alone are safe on it, once
+            # what is known to rest in their way is cancelled, else both fill and the position turns over.
             return Plan(exit_cancels=drawn.exit_cancels, exits=drawn.exits, dropped=drawn.dropped)
         return drawn
 
