@@ -1,9 +1,11 @@
 """Properties of the exit decision on arbitrary brackets and books."""
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from holdfast.core import exits
 from holdfast.core.book import OrderBook
 from holdfast.core.bracket import Bracket, BracketState, Entry, Exit, ExitMode, ExitSource, Levels
 from holdfast.core.exits import decide
@@ -175,3 +177,11 @@ def test_the_second_outcome_decides_like_the_first(of, first, held_legs, trade, 
     expected = decide(of, mine, held_legs, RULES, rules, NOW, 100)
     assert decide(other, theirs, held_legs, RULES, swapped, NOW, 100) == expected
     assert own_rules(swapped, Side.SELL, ONE) == rules
+
+
+@given(brackets(), marks(), legs)
+def test_the_short_cut_for_quiet_brackets_changes_no_decision(of, seen, held_legs):
+    short = decided(of, seen, held_legs)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(exits, "is_quiet", lambda *_: False)
+        assert decided(of, seen, held_legs) == short

@@ -1,5 +1,6 @@
 """The rules of an exit, each on its own: which are due at the prices as they stand, and what confirms them. Pure."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -8,7 +9,7 @@ from holdfast.core.bracket import Bracket, ExitMode, ExitSource, own_price
 from holdfast.core.legs import Legs
 from holdfast.core.market import MarketRules
 from holdfast.core.marks import Mark, least_worth, witness
-from holdfast.core.scale import Scale
+from holdfast.core.scale import Scale, format_units
 
 AT_ONCE = frozenset({ExitSource.MANUAL, ExitSource.RISK_FLATTEN})
 """Asked for by a person or by the risk limits: they need no price, and wait for nothing."""
@@ -63,11 +64,35 @@ class Look(NamedTuple):
 
     def text(self, price: int | None) -> str:
         """A price in words."""
-        return "none" if price is None else self.rules.scale.price_text(price)
+        return "none" if price is None else _text(price, self.rules.scale.price_decimals)
 
     def tick(self, price: int) -> int:
         """The market's step above an own price."""
         return self.market_rules.tick_at(own_price(price, self.bracket.side, self.rules.one), self.bracket.exit_side)
+
+
+@lru_cache(4_096)
+def _text(price: int, decimals: int) -> str:
+    # A market has few prices, and a crash names them all at once.
+    return format_units(price, decimals)
+
+
+def is_quiet(bracket: Bracket, bid: int, peak: int, legs: Legs, rules: ExitRules, now_ms: int) -> bool:
+    """Whether no rule can be due at a trusted bid, in a few comparisons: so it is for most brackets at most times.
+
+    Never True where a rule is due; the rules are not asked then.
+    """
+    levels, leg = bracket.levels, legs.take_profit
+    if bid <= levels.hard_stop or bid <= levels.stop or bid <= levels.soft_stop:
+        return False
+    distance = levels.trailing_distance
+    if distance and bid <= peak - distance and peak >= levels.trailing_activation:
+        return False
+    if 0 < levels.take_profit <= bid or (leg is not None and bid > leg.price):
+        return False
+    if bracket.exit is not None or bracket.exit_asked is not None:
+        return False
+    return not rules.max_position_ms or now_ms - bracket.opened_at_ms < rules.max_position_ms
 
 
 def stops_due(look: Look, peak: int) -> list[Due]:
@@ -121,7 +146,9 @@ def traded_through(look: Look) -> int:
     before = look.bracket.traded_through_at_ms
     if look.untrusted or look.bid is None:
         return before
-    return (before or look.now_ms) if look.bid >= leg.price + look.tick(leg.price) else 0
+    if look.bid <= leg.price or look.bid < leg.price + look.tick(leg.price):
+        return 0
+    return before or look.now_ms
 
 
 def evidence_of(look: Look, rule: Due) -> str | None:

@@ -35,6 +35,7 @@ from holdfast.core.exit_rules import (
     ExitRules,
     Look,
     evidence_of,
+    is_quiet,
     others_due,
     stops_due,
     traded_through,
@@ -101,9 +102,11 @@ def decide(
         return Decision(peak, over=True)
     why = untrusted(mark, now_ms, rules.stale_after_ms, rules.max_spread)
     bid = None if why in _NOT_PRICED else mark.bid
+    if bid is not None and not why:
+        peak = max(peak, bid)
+        if is_quiet(bracket, bid, peak, legs, rules, now_ms):
+            return Decision(peak, marked=bid)
     look = Look(bracket, mark, legs, rules, market_rules, now_ms, bid, why)
-    if bid is not None and not why and bid > peak:
-        peak = bid
     if bracket.exit is not None:
         return _under_way(look, bracket.exit, peak)
     traded_at = traded_through(look)

@@ -60,15 +60,18 @@ def mark_of(
     """
     if book is None:
         return NO_MARK
-    traded = None if last_trade is None else own_price(last_trade, side, one)
+    bid, ask = book.best_bid, book.best_ask
     if side is Side.BUY:
-        bid, ask = book.best_bid, book.best_ask
-        size = 0 if bid is None else book.bids[bid]
-        return Mark(bid, ask, size, book.at_ms, traded, last_trade_at_ms)
-    low, high = book.best_ask, book.best_bid
-    bid = None if low is None else own_price(low, side, one)
-    ask = None if high is None else own_price(high, side, one)
-    return Mark(bid, ask, 0 if low is None else book.asks[low], book.at_ms, traded, last_trade_at_ms)
+        return Mark(bid, ask, 0 if bid is None else book.bids[bid], book.at_ms, last_trade, last_trade_at_ms)
+    whole = own_price(0, side, one)
+    return Mark(
+        None if ask is None else whole - ask,
+        None if bid is None else whole - bid,
+        0 if ask is None else book.asks[ask],
+        book.at_ms,
+        None if last_trade is None else whole - last_trade,
+        last_trade_at_ms,
+    )
 
 
 def sellable_depth(book: OrderBook, side: Side, one: int | None, floor: int) -> int:
