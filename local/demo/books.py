@@ -36,11 +36,13 @@ class ExchangeBooks(Struct, frozen=True):
     """The exchange's own books of our account, exact and never lagging. Units of the venue's scale.
 
     `markets` has every instrument that was traded. `profit` is the money beyond the deposits, with `unredeemed`: what
-    the winning shares that are still in the wallet are worth. `imbalances` say, in words, where the books don't add up.
+    the winning shares that are still in the wallet are worth. `failed` fills were matched and never settled: no other
+    figure has them. `imbalances` say, in words, where the books don't add up.
     """
 
     markets: Mapping[str, MarketBooks]
     open_orders: tuple[RestingOrder, ...]
     profit: int
     unredeemed: int
+    failed: int
     imbalances: tuple[str, ...]

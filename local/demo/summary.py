@@ -98,8 +98,12 @@ class Summary:
         refused = ", ".join(f"{count} {reason.value}" for reason, count in tally.refused.most_common()) or "none"
         halts = ", ".join(f"{reason} (ticks: {count})" for reason, count in tally.halts.most_common()) or "none"
         self._say(f"{title}: refused: {refused}. Halts: {halts}.")
-        if taken_back := account.taken_back():
-            self._say(f"{title}: trades that failed to settle and were taken back: {taken_back}.", "yellow")
+        if failed := account.venue.books().failed:
+            booked = account.taken_back()
+            self._say(
+                f"{title}: fills whose trade failed to settle: {failed}. The ledger had booked {booked} of them, "
+                "and took them back."
+            )
         for words, count in tally.ended_early.most_common():
             self._say(f"{title}: ticks that ended early: {count} ({words}).", "yellow")
 

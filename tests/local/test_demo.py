@@ -94,7 +94,8 @@ def test_lost_answers_server_errors_and_failed_trades_leave_equal_books() -> Non
     assert_sound(done.stdout, *VENUES)
     assert all(count > 0 for count in numbers(done.stdout, "writes of unknown outcome"))
     assert numbers(done.stdout, "of these still unknown at the end") == [0, 0]
-    assert "Polymarket: trades that failed to settle and were taken back: 2." in done.stdout
+    failed, taken_back = numbers(done.stdout, "Polymarket: fills whose trade failed to settle:")
+    assert failed >= taken_back > 0
 
 
 def test_basic_tier_stays_within_its_tokens() -> None:

@@ -142,6 +142,7 @@ class KalshiDemo:
             ),
             profit=books.profit,
             unredeemed=0,
+            failed=0,
             imbalances=tuple(books.imbalances()),
         )
 

@@ -36,8 +36,8 @@ DEPOSIT = Decimal(5_000)
 TIER = "standard"
 # What the venue charges takers of crypto markets, the dearest of its rates (facts polymarket section 4).
 FEES = FeeSchedule(Decimal("0.07"))
-# With --faults so many trades fail to settle, and are taken back.
-FAILING_TRADES = 2
+# With --faults so many trades fail to settle.
+FAILING_TRADES = 4
 _ORDER_ENDPOINTS = ("POST /order", "POST /orders", "DELETE /order", "DELETE /orders")
 _READ_ENDPOINTS = ("GET *", "POST /books")
 _CAUSES = {
@@ -158,6 +158,7 @@ class PolymarketDemo:
             ),
             profit=books.profit + unredeemed,
             unredeemed=unredeemed,
+            failed=sum(not fill.counts for fill in books.fills),
             imbalances=tuple(books.imbalances()),
         )
 
