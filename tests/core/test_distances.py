@@ -331,3 +331,32 @@ def test_a_soft_stop_that_would_fire_is_named():
 def test_an_entry_price_that_no_market_has_is_refused(entry, one):
     with pytest.raises(InvalidInputError, match="entry price in M"):
         levels_of(structs.replace(grid_of(), one=one), distances(), Terms(entry, 4_900, 5_000))
+
+
+def test_a_request_replaces_some_distances_and_leaves_the_others():
+    changed = distances().overridden({"take_profit": "8%", "hard_stop": "0.5"})
+    assert (str(changed.take_profit), str(changed.hard_stop)) == ("8%", "0.5")
+    assert (changed.stop_loss, changed.soft_stop) == (distances().stop_loss, distances().soft_stop)
+    assert distances().overridden({}) == distances()
+
+
+def test_a_stop_loss_takes_the_soft_stop_with_it():
+    nearer = distances().overridden({"stop_loss": "0.03"})
+    assert (str(nearer.stop_loss), str(nearer.soft_stop)) == ("0.03", "0.03")
+    apart = distances().overridden({"stop_loss": "0.03", "soft_stop": "0.04"})
+    assert str(apart.soft_stop) == "0.04"
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        ({"stop": "0.05"}, "stop_loss"),
+        ({"take_profit": "much"}, "take_profit"),
+        ({"stop_loss": "0.5"}, "hard_stop.*more than the stop at 0.5"),
+        ({"hard_stop": "0.01"}, "more than the stop"),
+        ({"trailing_distance": "0.02"}, "trailing_distance"),
+    ],
+)
+def test_replacements_that_protect_nothing_are_refused(texts, said):
+    with pytest.raises(InvalidInputError, match=said):
+        distances().overridden(texts)

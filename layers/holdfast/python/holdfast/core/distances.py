@@ -1,10 +1,11 @@
 """How far from the entry a position is left, as people write it: a price, a percentage or a multiple of the ATR."""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from holdfast.core.errors import InvalidInputError
 from holdfast.core.scale import Scale
@@ -70,3 +71,22 @@ class Distances(Struct, frozen=True, kw_only=True):
         """Whether any of them is a multiple of the ATR."""
         found = (getattr(self, name) for name in self.__struct_fields__)
         return any(distance is not None and distance.unit is Unit.ATR for distance in found)
+
+    def overridden(self, texts: Mapping[str, str]) -> "Distances":
+        """These distances with some of them replaced, by name. A stop loss takes the soft stop with it.
+
+        Raises InvalidInputError for a name that there is not, text that is no distance, and a hard stop that would not
+        be the last resort: what is measured in different units is compared at a price, by `core.levels`.
+        """
+        names = self.__struct_fields__
+        for name in texts:
+            if name not in names:
+                raise InvalidInputError("protection", name, f"one of {', '.join(names)}")
+        changes = {name: parse_distance(text, name) for name, text in texts.items()}
+        if "stop_loss" in changes:
+            changes.setdefault("soft_stop", changes["stop_loss"])
+        changed = structs.replace(self, **changes)
+        for stop in (changed.stop_loss, changed.soft_stop) if changes else ():
+            if stop.unit is changed.hard_stop.unit and stop.amount >= changed.hard_stop.amount:
+                raise InvalidInputError("hard_stop", str(changed.hard_stop), f"more than the stop at {stop}")
+        return changed
