@@ -10,7 +10,7 @@ import typer
 
 from holdfast.assembly import open_venue, system_jitter
 from holdfast.clock import SystemClock
-from holdfast.core.errors import InvalidInputError, VenueRateLimitedError
+from holdfast.core.errors import BudgetExhaustedError, HoldfastError, InvalidInputError, VenueRateLimitedError
 from holdfast.jobs.throttle import Throttle
 from holdfast.state.accounts import Account, Accounts, SecretsManager
 from holdfast.state.aws import AwsClients
@@ -58,7 +58,10 @@ class Stage:
 
     @contextmanager
     def venue(self, account: Account) -> Iterator[Venue]:
-        """The account's venue, connected; its reads are paid from the budget that the account's jobs share."""
+        """The account's venue, connected; its reads are paid from the budget that the account's jobs share.
+
+        Raises HoldfastError inside where that budget does not last, within a minute's wait.
+        """
         clock = SystemClock()
         throttle = Throttle(self.store, account.account_id, clock, MemoryTelemetry(), system_jitter)
         venue = open_venue(account, self.secrets, clock, throttle)
@@ -70,6 +73,10 @@ class Stage:
         except VenueRateLimitedError:
             throttle.refused("read")
             raise
+        except BudgetExhaustedError as error:
+            seconds = -(-error.wait_ms // 1000)
+            words = f"the reads that {account.account_id} may send are used up"
+            raise HoldfastError(f"{words}; ask for less, or again in {seconds} s") from error
 
     @cached_property
     def _clients(self) -> AwsClients:

@@ -9,7 +9,11 @@ from secrets import token_hex
 import pytest
 
 from holdfast.clock import SystemClock
+from holdfast.core.limits import BucketState
 from holdfast.core.market import Side
+from holdfast.state.dynamodb import DynamoStore
+from holdfast.state.rates import Rates
+from holdfast.state.tables import TableNames
 from holdfast.venues.polymarket.signer import LocalSigner
 from local.aws.stand_in import LocalAws
 from local.venues.faults import Fault, FaultKind
@@ -130,11 +134,34 @@ def test_a_filter_that_the_venue_lacks_is_said(venue, holdfast: Holdfast) -> Non
 
 def test_a_venue_that_fails_is_an_error_and_not_an_empty_list(venue, holdfast: Holdfast) -> None:
     for kind in (FaultKind.ERROR_BEFORE, FaultKind.TIMEOUT_BEFORE, FaultKind.RATE_LIMITED):
-        venue.faults.add(Fault(kind, "GET */markets*" if not isinstance(venue, KalshiExchange) else "GET /markets"))
+        venue.faults.add(Fault(kind, "GET */markets*" if hasattr(venue, "operator") else "GET /markets"))
         failed = holdfast(DISCOVER)
         assert (failed.code, failed.out) == (1, "")
         assert "/markets" in failed.error_line
         venue.faults.clear()
+
+
+def test_a_back_off_that_the_account_is_in_is_waited_for_by_nobody(
+    venue, holdfast: Holdfast, local_aws: LocalAws, stage: str
+) -> None:
+    clock = SystemClock()
+    until_ms = clock.now_ms() + 600_000
+    store = DynamoStore(local_aws.clients().dynamodb, TableNames(stage), clock)
+    Rates(store, "a").write("read", BucketState(0, clock.now_ms(), until_ms, 1, clock.now_ms()), 0)
+    failed = holdfast(DISCOVER)
+    assert (failed.code, failed.out) == (1, "")
+    assert "again in" in failed.error_line
+    assert not [endpoint for endpoint in venue.calls if "/markets" in endpoint]
+
+
+def test_a_refusal_by_the_venue_is_kept_for_everybody(
+    venue, holdfast: Holdfast, local_aws: LocalAws, stage: str
+) -> None:
+    venue.faults.add(Fault(FaultKind.RATE_LIMITED, "GET */markets*" if hasattr(venue, "operator") else "GET /markets"))
+    assert holdfast(DISCOVER).code == 1
+    stored = Rates(DynamoStore(local_aws.clients().dynamodb, TableNames(stage), SystemClock()), "a").read("read")
+    assert stored is not None
+    assert stored.state.refusals == 1
 
 
 def test_an_account_without_its_secret_is_one_line(holdfast: Holdfast, account: str) -> None:
