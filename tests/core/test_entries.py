@@ -1,6 +1,8 @@
 """Entries: what is sent is bounded in price and in cost, and what is not sent is refused by name and with numbers."""
 
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -34,6 +36,8 @@ from tests.core.entry_world import (
     order,
     request,
 )
+
+DOCS = Path(__file__).parents[2] / "docs/entries.md"
 
 
 def test_an_entry_is_an_immediate_limit_above_the_best_offer():
@@ -329,3 +333,9 @@ def test_the_other_outcome_mirrors(situation):
         assert there == here
     else:
         assert (there.side, there.price, there.size) == (here.side.opposite, ONE - here.price, here.size)
+
+
+def test_every_refusal_is_documented_with_what_becomes_of_its_request():
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|.*\| (over|waits) \|$", DOCS.read_text(), re.MULTILINE)
+    documented = {name: after for names, after in rows for name in re.findall(r"`(\w+)`", names)}
+    assert documented == {reason.value: "over" if EntryRefusal(reason, "").is_final else "waits" for reason in NoEntry}
