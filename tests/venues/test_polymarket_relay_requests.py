@@ -1,4 +1,4 @@
-"""Our relayer requests are the official SDK's, byte for byte; a byte that differs is a transaction that nobody meant."""
+"""Our relayer requests are the official SDK's, byte for byte; a byte that differs is a transaction nobody meant."""
 
 import json
 import subprocess
