@@ -304,6 +304,15 @@ def test_a_cancel_only_window_places_nothing_and_cancels_what_must_go(polymarket
     assert (report.execution.calls, polymarket.resting(1)) == (0, [("buy", 48)])
 
 
+def test_what_a_refusal_says_holds_for_the_rest_of_the_tick(polymarket: Rig) -> None:
+    made = operator_of(polymarket)
+    made.switch(use_batch_execution="false")
+    made.exchange.operator.set_mode(cancel_only=True)
+    report = made.tick()
+    assert (report.execution.failed, made.exchange.calls["POST /order"]) == (1, 1)
+    assert events(polymarket, "PLACE_DROPPED", "reason") == [("paused",)]
+
+
 def test_an_exit_in_a_post_only_window_rests_one_tick_above_the_bid_and_follows_it(polymarket: Rig) -> None:
     """It sells once, never more than is held, and takes as soon as the window is over."""
     polymarket.hold()
