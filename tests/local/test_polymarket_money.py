@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+import requests
 
 from local.venues.polymarket import EndReason, FeeSchedule, MarketSpec, TradeStatus
 from local.venues.polymarket.relay_calls import RelayCall, batch_digest
@@ -325,7 +326,8 @@ def test_the_relayers_transactions_fail_when_told_to(venue):
     venue.exchange.resolve(FED, 0)
     venue.operator.set_relaying(failing=1)
     assert state_of(anna, redeem(anna, market)) == "STATE_FAILED"
-    venue.operator.set_relaying(invalid=1)
+    told = requests.post(f"{venue.server.origin}/_local/relayer", json={"invalid": 1}, timeout=10)
+    assert told.status_code == 204
     assert state_of(anna, redeem(anna, market)) == "STATE_INVALID"
     assert (anna.cash(), nonce_of(anna)) == (100, 0)
     assert state_of(anna, redeem(anna, market)) == "STATE_CONFIRMED"

@@ -164,7 +164,7 @@ def test_the_sdk_cancels(told):
 
 
 def test_the_sdk_redeems_through_the_relayer(official):
-    """At run time redemptions go through this SDK: a deposit wallet pays no gas."""
+    """The local relayer takes what the SDK signs; that ours is the same is tested byte for byte elsewhere."""
     secret = "0x" + KEY.secret.hex()
     wallet = run(official, "polymarket_sdk_client.py", {"key": secret, "wallet": None})["wallet"]
     found_exchange = exchange(wallet, 3)
