@@ -4,7 +4,7 @@ from msgspec import structs
 
 from holdfast.core.journal import EntryState, JournalEntry, Operation, WriteItem
 from holdfast.core.market import Side
-from holdfast.core.orders import OpenOrder, Purpose, TargetOrder
+from holdfast.core.orders import OpenOrder, Purpose
 from holdfast.core.outcomes import Canceled, Changed, Placed, Refusal, Refused, Unknown
 from holdfast.core.resolution import ABSENT_AFTER_MS, Evidence, is_resolvable, resolve, to_resend
 
@@ -83,18 +83,14 @@ def test_what_was_sent_again_is_presumed_absent_a_minute_after_that() -> None:
     assert resolve(again, evidence(), SENT + 30_000 + ABSENT_AFTER_MS).state is EntryState.ACKNOWLEDGED
 
 
-def exit_of(market: str, side: Side = Side.SELL) -> TargetOrder:
-    return TargetOrder(market, side, 4_000, 100, Purpose.EXIT, "flatten")
-
-
 def test_only_exits_in_doubt_that_are_wanted_today_and_covered_go_out_again() -> None:
     sells = tuple(WriteItem(market, Side.SELL, f"c-{market}", price=4_000, size=100) for market in "ABCD")
     lost = structs.replace(entry(Operation.PLACE), purpose=Purpose.EXIT, items=sells)
     half = lost.acknowledged(
         (Unknown("lost"), Unknown("lost"), Placed("o", "c-C", 100, 0, SENT), Unknown("lost")), SENT
     )
-    wanted = [exit_of("A"), exit_of("B"), exit_of("C"), exit_of("D", Side.BUY)]
+    wanted = {("A", Side.SELL), ("B", Side.SELL), ("C", Side.SELL), ("D", Side.BUY)}
     assert to_resend(half, wanted, {"A": 100, "B": 99, "C": 100, "D": 100}) == (0,)
-    assert to_resend(half, [], {"A": 100}) == ()
+    assert to_resend(half, set(), {"A": 100}) == ()
     assert to_resend(structs.replace(half, purpose=Purpose.QUOTE), wanted, {"A": 100}) == ()
     assert to_resend(structs.replace(half, state=EntryState.ACKNOWLEDGED), wanted, {"A": 100}) == ()

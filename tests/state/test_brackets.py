@@ -13,7 +13,7 @@ from holdfast.core.trade import trade_of
 from holdfast.state.brackets import Brackets
 from holdfast.state.journal import Journal
 from holdfast.state.leases import acquire
-from holdfast.state.port import Store
+from holdfast.state.port import Claim, Store
 
 BRACKET = Bracket(
     bracket_id="b-1",
@@ -92,9 +92,9 @@ def test_order_of_a_claim_that_is_lost_is_never_journaled_so_never_sent(store: S
     first = JournalEntry(
         "brackets-1-1", "a", Operation.PLACE, Purpose.EXIT, (item,), "", "d1", lease.fence, 0, 10_000, 12_000
     )
-    journal.open(first, lease, [brackets.claim(exiting)])
+    journal.open(first, lease, [Claim("M", (brackets.claim(exiting),))])
     with pytest.raises(ClaimLostError) as lost:
-        journal.open(structs.replace(first, entry_id="brackets-1-2"), lease, [brackets.claim(exiting)])
+        journal.open(structs.replace(first, entry_id="brackets-1-2"), lease, [Claim("M", (brackets.claim(exiting),))])
     assert lost.value.markets == ("M",)
     assert [entry.entry_id for entry in journal.live()] == ["brackets-1-1"]
     fallen = acquire(store, "a", "brackets", "other", 61_000, 60_000, store.get(lease.key))

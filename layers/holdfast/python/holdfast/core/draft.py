@@ -30,6 +30,7 @@ class DropReason(StrEnum):
     NOT_PLANNED = "not_planned"
     NO_SIZE = "no_size"
     CANCEL_UNFINISHED = "cancel_unfinished"
+    CLAIM_LOST = "claim_lost"
 
 
 class Dropped(Struct, frozen=True):

@@ -10,11 +10,11 @@ from msgspec import structs
 from holdfast.core.bracket import Bracket, BracketState, Exit, ExitSource, NakedClass, moved, own_price
 from holdfast.core.errors import InvalidInputError
 from holdfast.core.floors import backoff_ms, floor_of, is_alarm_due, is_dust, slice_of
-from holdfast.core.take_profit import protect, take_profit_legs
 from holdfast.core.marks import mark_of, own_rules, sellable_depth
 from holdfast.core.orders import OpenOrder, Purpose, TargetOrder, TimeInForce
 from holdfast.core.outcomes import Placed, PlaceOutcome, Refusal, Refused, Unknown
 from holdfast.core.protection import Facts, Scene, Step, finish, undo_flip, write_off_dust
+from holdfast.core.take_profit import protect, take_profit_legs
 from holdfast.core.windows import exit_in
 
 
@@ -25,7 +25,9 @@ def step(bracket: Bracket, scene: Scene) -> Step:
         return undo_flip(bracket, scene)
     if facts.held == 0:
         return finish(bracket, scene)
-    bracket = structs.replace(bracket, peak=decision.peak, traded_through_at_ms=decision.traded_through_at_ms)
+    # Where nothing trails, nobody needs the peak: it is not worth a write.
+    peak = decision.peak if bracket.levels.trailing_distance else bracket.peak
+    bracket = structs.replace(bracket, peak=peak, traded_through_at_ms=decision.traded_through_at_ms)
     if bracket.exit is None and decision.exit is not None:
         bracket = _begun(bracket, decision.exit, scene.decision_id)
     if bracket.exit is None and _is_rest_due(bracket, scene):

@@ -171,6 +171,31 @@ def apply_settlement(position: Position, settlement: Settlement) -> tuple[Positi
     return after, (line,)
 
 
+def write_off(position: Position, key: str, now_ms: int, decision_id: str) -> tuple[Position, tuple[LedgerLine, ...]]:
+    """The flat position once dust is written off, and its line: it is worth nothing in our books, whatever it pays.
+
+    `reduced_by` stays: what made the position dust is what closed it.
+    """
+    if not position.size:
+        return position, ()
+    after = structs.replace(position, size=0, cost=0, realized=position.realized - position.cost)
+    line = LedgerLine(
+        key=key,
+        kind=LedgerKind.DUST,
+        market=position.market,
+        side=Side.SELL if position.size > 0 else Side.BUY,
+        price=0,
+        size=abs(position.size),
+        fee=0,
+        cash=0,
+        realized=after.realized - position.realized,
+        position_after=0,
+        at_ms=now_ms,
+        decision_id=decision_id,
+    )
+    return after, (line,)
+
+
 def own_settlement(settlement: Settlement, size: int, one: int | None, now_ms: int) -> Settlement | None:
     """The settlement of our own signed size.
 

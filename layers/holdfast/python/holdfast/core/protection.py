@@ -23,14 +23,16 @@ REDUCING = frozenset({Purpose.TAKE_PROFIT, Purpose.STOP, Purpose.EXIT})
 class Facts(Struct, frozen=True):
     """What is known of one bracket's market. Own sizes; the orders are live as far as anyone can know.
 
-    `held` counts what answers say was filled and is negative where the other outcome is held; `settled` is the part of
-    it that the venue can't take back any more. `ours` are our orders of any purpose in this market, `doubtful` those
-    that may be over although lists show them. `unknown_exit` and `unknown_leg`: an exit or a take profit was sent and
-    nobody knows whether it rests or filled. `entering`: the entry may still fill. `book` is net of our own orders.
+    `held` counts what answers say was filled, of which `unbooked` is not in the ledger yet; it is negative where the
+    other outcome is held. `settled` is the part of it that the venue can't take back any more. `ours` are our orders of
+    any purpose in this market, `doubtful` those that may be over although lists show them. `unknown_exit` and
+    `unknown_leg`: an exit or a take profit was sent and nobody knows whether it rests or filled. `entering`: the entry
+    may still fill. `book` is net of our own orders.
     """
 
     held: int
     settled: int
+    unbooked: int
     ours: tuple[OpenOrder, ...]
     doubtful: frozenset[str]
     unknown_exit: bool
@@ -128,8 +130,8 @@ def finish(bracket: Bracket, scene: Scene) -> Step:
         return Step(bracket, cancels=certain if facts.takes_cancels else (), wait="leftovers")
     if facts.unknown_exit or facts.unknown_leg:
         return Step(bracket, wait="unknown_outcome")
-    if facts.entering:
-        return Step(bracket, wait="entering")
+    if facts.entering or facts.unbooked:
+        return Step(bracket, wait="entering" if facts.entering else "unbooked")
     return Step(bracket, wait="disputed") if bracket.disputed else Step(bracket, close=True)
 
 

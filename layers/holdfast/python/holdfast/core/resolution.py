@@ -5,12 +5,13 @@ moment. A place that no read shows is presumed absent only after 60 s and two cl
 all, it carries our mark and matches no target, so the next plan cancels it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct, structs
 
 from holdfast.core.journal import EntryState, JournalEntry, Operation, WriteItem
-from holdfast.core.orders import OpenOrder, Purpose, TargetOrder, split_reducing
+from holdfast.core.market import Side
+from holdfast.core.orders import OpenOrder, Purpose, split_reducing
 from holdfast.core.outcomes import Canceled, Changed, Outcome, Placed, Refusal, Refused
 
 ABSENT_AFTER_MS = 60_000
@@ -59,11 +60,14 @@ def resolve(entry: JournalEntry, evidence: Evidence, now_ms: int) -> JournalEntr
     )
 
 
-def to_resend(entry: JournalEntry, exits: Iterable[TargetOrder], positions: Mapping[str, int]) -> tuple[int, ...]:
+def to_resend(
+    entry: JournalEntry, wanted: Collection[tuple[str, Side]], positions: Mapping[str, int]
+) -> tuple[int, ...]:
     """Which items of an exit that no read shows may be sent again, byte for byte; call after `resolve`.
 
-    Those whose market is still to be exited today, and that would sell no more than is held (signed sizes by market).
-    The same identity a second time executes or proves the first; what is not wanted any more is left to `resolve`.
+    Those on a market and side that is still to be exited (`wanted`), and that would sell no more than is held (signed
+    sizes by market). The same identity a second time executes or proves the first; what is not wanted any more is left
+    to `resolve`.
     """
     if (
         entry.state is not EntryState.SENT
@@ -71,7 +75,6 @@ def to_resend(entry: JournalEntry, exits: Iterable[TargetOrder], positions: Mapp
         or entry.purpose is not Purpose.EXIT
     ):
         return ()
-    wanted = {(target.market, target.side) for target in exits}
     return tuple(
         index
         for index, item in enumerate(entry.items)

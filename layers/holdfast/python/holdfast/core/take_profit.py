@@ -119,6 +119,6 @@ def _naked(scene: Scene) -> NakedClass | None:
     """Why no stop of ours covers what is held; None where one could be sent now, at a price that we know."""
     if scene.facts.is_over or scene.facts.mode is not VenueMode.TRADING:
         return NakedClass.WINDOW
-    if scene.decision.blind or scene.decision.untrusted in ("stale", "no_bid"):
+    if scene.decision.stops_blind:
         return NakedClass.BLIND
     return None

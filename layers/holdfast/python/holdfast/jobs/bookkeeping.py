@@ -15,6 +15,7 @@ from holdfast.core.positions import (
     apply_settlement,
     fill_key,
     own_settlement,
+    write_off,
 )
 from holdfast.jobs.ports import Ports
 from holdfast.state.journal import KnownOrder
@@ -93,6 +94,21 @@ class Bookkeeper:
             self._report(lines)
             return True
         raise contended(f"settlement of {settlement.market}")
+
+    def write_off_dust(self, market: str, now_ms: int, decision_id: str) -> bool:
+        """Close what is too small to be sold out of the ledger, at nothing; False where nothing is held any more."""
+        for _ in attempts():
+            stored = self._ledger.position(market)
+            after, lines = write_off(stored.position, f"dust#{market}#{stored.version}", now_ms, decision_id)
+            if not lines:
+                return False
+            try:
+                self._ledger.book(stored, after, lines)
+            except ConditionFailedError:
+                continue
+            self._report(lines)
+            return True
+        raise contended(f"dust of {market}")
 
     def _without_unbooked_voids(self, fills: Sequence[Fill]) -> list[Fill]:
         """Without the void fills that the ledger never had: there is nothing to take back."""

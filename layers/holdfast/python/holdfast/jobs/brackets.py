@@ -1,17 +1,23 @@
-"""The bracket-status job: one pass of one account under its lease.
+"""The bracket-status job: one tick of one account under its lease: protect what is held, redeem what resolved."""
 
-It owns redemptions. The brackets themselves join it here: they are one more step of `Pass.run`.
-"""
-
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from holdfast.clock import Clock
 from holdfast.core.errors import HoldfastError, StoreError, VenueRateLimitedError
+from holdfast.jobs.execution import Execution
+from holdfast.jobs.observing import Observer
 from holdfast.jobs.ports import Ports
+from holdfast.jobs.protecting import Protecting, ProtectingReport
 from holdfast.jobs.redeeming import Redeeming, RedeemingReport
-from holdfast.jobs.writes import LEASE_MS
+from holdfast.jobs.upkeep import Upkeep
+from holdfast.jobs.venue_watch import VenueWatch
+from holdfast.jobs.writes import LEASE_MS, Writes
 from holdfast.state.accounts import Account
+from holdfast.state.brackets import Brackets
+from holdfast.state.halts import Halting, VenueNote
 from holdfast.state.leases import Lease, acquire, lease_key, release
+from holdfast.state.switches import SwitchReading
 from holdfast.telemetry.decision import DecisionTelemetry
 from holdfast.telemetry.port import Level
 
@@ -20,29 +26,34 @@ JOB = "brackets"
 
 @dataclass(slots=True)
 class BracketsReport:
-    """What one pass did. `skipped` or `ended` say why there was none, or why it stopped early."""
+    """What one tick did. `skipped` or `ended` say why there was none, or why it stopped early."""
 
     account: str
     skipped: str = ""
     ended: str = ""
     fence: int = 0
+    booked: int = 0
+    calls: Counter[tuple[str, int]] = field(default_factory=Counter)
+    protecting: ProtectingReport = field(default_factory=ProtectingReport)
     redeeming: RedeemingReport = field(default_factory=RedeemingReport)
 
 
 def check_brackets(
     account: Account, ports: Ports, clock: Clock, *, scheduled_at_ms: int = 0, gasless: bool | None = None
 ) -> BracketsReport:
-    """Run one pass under the (account, job) lease.
+    """Run one tick under the (account, job) lease.
 
-    `scheduled_at_ms` is the schedule's time of this pass; one that was begun already is skipped, like one that comes
+    `scheduled_at_ms` is the schedule's time of this tick; one that was begun already is skipped, like one that comes
     while another writer holds the lease. `gasless` takes the place of the switch where the owner asks by hand.
 
-    Raises nothing that the next pass can repair; the report says what ended it early.
+    Raises nothing that the next tick can repair; the report says what ended it early.
     """
     report = BracketsReport(account.account_id)
+    halting = Halting(ports.store, account.account_id)
     key = lease_key(account.account_id, JOB)
     try:
-        current = ports.store.get(key)
+        items = ports.store.get_many([key, *halting.keys])
+        current = items.get(key)
         if current is not None and 0 < scheduled_at_ms <= current["scheduled_at_ms"]:
             return _skipped(report, ports, "duplicate")
         lease = acquire(
@@ -53,52 +64,103 @@ def check_brackets(
     if lease is None:
         return _skipped(report, ports, "lease_held")
     report.fence = lease.fence
-    one = Pass(ports, clock, lease, report, gasless)
+    tick = BracketsTick(ports, clock, lease, halting, halting.of(items)[0].venue, report, gasless)
     try:
-        one.run()
+        tick.run()
     except HoldfastError as error:
-        _ended(report, one.ports, error)
+        _ended(report, tick.ports, error)
         if isinstance(error, VenueRateLimitedError):
-            _back_off(report, one.ports)
+            _back_off(report, tick.ports)
     finally:
-        _let_go(one.ports, one.lease)
+        report.calls = Counter(ports.throttle.calls)
+        _let_go(tick.ports, tick.writes.lease)
     return report
 
 
-class Pass:
-    """One pass of one account, under a held lease."""
+class BracketsTick:
+    """One tick of one account, under a held lease. `note` of the venue was read with the lease."""
 
-    def __init__(self, ports: Ports, clock: Clock, lease: Lease, report: BracketsReport, gasless: bool | None) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        clock: Clock,
+        lease: Lease,
+        halting: Halting,
+        note: VenueNote,
+        report: BracketsReport,
+        gasless: bool | None,
+    ) -> None:
         self.decision_id = f"{lease.account}-{JOB}-{lease.fence}"
         self.ports = replace(ports, telemetry=DecisionTelemetry(ports.telemetry, lease.account, self.decision_id))
-        self.lease = lease
-        self._clock, self._report, self._gasless = clock, report, gasless
+        self.account = lease.account
+        self.writes = Writes(self.ports, lease, clock)
+        self.watch = VenueWatch(self.ports, note, clock)
+        self._clock, self._halting, self._note = clock, halting, note
+        self._report, self._gasless = report, gasless
 
     def run(self) -> None:
-        """Every step; the report holds what was done, also where an error ends the pass early."""
+        """Every step; the report holds what was done, also where an error ends the tick early."""
         reading = self.ports.switches.read()
         if not reading.valid:
+            # The last valid set stays in force: bad settings stop entries, never exits.
             self.ports.telemetry.event("SWITCHES_INVALID", Level.ERROR, problems=list(reading.problems))
             self.ports.telemetry.metric("SwitchesInvalid", 1)
-        throttle, redeemer = self.ports.throttle, self.ports.redeemer
-        throttle.begin_tick(reading.switches.max_wait_seconds * 1000, self.decision_id)
-        if redeemer is None:
-            return
+        self.ports.throttle.begin_tick(reading.switches.max_wait_seconds * 1000, self.decision_id)
+        self._connect()
+        self._protect(reading)
+        self._redeem(reading)
+
+    def _connect(self) -> None:
         if not self.ports.cache.connected:
             self.ports.venue.connect()
             self.ports.cache.connected = True
-        throttle.configure(self.ports.venue.capabilities)
-        throttle.add(redeemer.bucket)
+        capabilities = self.ports.venue.capabilities
+        throttle = self.ports.throttle
+        throttle.configure(capabilities)
+        # Status, orders, their as-of time, fills and one call for books. An empty bucket stops no protection.
+        tokens = throttle.largest_batch("read", capabilities.costs.read, 4 + self.watch.is_due, exit=True)
+        throttle.prepay("read", tokens * capabilities.costs.read, exit=True)
+
+    def _protect(self, reading: SwitchReading) -> None:
+        switches = reading.switches
+        self.watch.look()
+        observer = Observer(self.ports, self.writes, self._clock)
+        view = observer.observe()
+        self.ports.throttle.succeeded("read")
+        self._report.booked = view.booked
+        capabilities = self.ports.venue.capabilities
+        one = capabilities.scale.one if capabilities.netting else None
+        upkeep = Upkeep(self.ports, self.account, self._clock)
+        held = {market for market, stored in view.positions.items() if stored.position.size}
+        opened = Brackets(self.ports.store, self.account).open().keys()
+        upkeep.refresh(switches.config_refresh_ticks, held | opened)
+        upkeep.settle(view.positions, one)
+        protecting = Protecting(
+            self.ports, self.writes, self.watch, self._clock, switches, self.decision_id, observer.observe
+        )
+        self._report.protecting = protecting.report
+        try:
+            protecting.run(view)
+        finally:
+            self.watch.finish(Execution())
+            if self.watch.note != self._note:
+                self._halting.note_venue(self.watch.note)
+
+    def _redeem(self, reading: SwitchReading) -> None:
+        redeemer = self.ports.redeemer
+        if redeemer is None:
+            return
+        self.ports.throttle.add(redeemer.bucket)
         wanted = reading.switches.use_gasless if self._gasless is None else self._gasless
         unwanted = "" if wanted else "use_gasless is off"
         if not reading.valid:
             unwanted = "the switches are invalid"
-        redeeming = Redeeming(self.ports, redeemer, self.lease, self._clock, self.decision_id)
+        redeeming = Redeeming(self.ports, redeemer, self.writes.lease, self._clock, self.decision_id)
         self._report.redeeming = redeeming.report
         try:
             redeeming.run(unwanted, dry_run=reading.switches.dry_run)
         finally:
-            self.lease = redeeming.lease
+            self.writes.lease = redeeming.lease
 
 
 def _skipped(report: BracketsReport, ports: Ports, reason: str) -> BracketsReport:

@@ -5,6 +5,7 @@ from time import perf_counter_ns
 
 from holdfast.clock import Clock
 from holdfast.core.errors import HoldfastError, StoreError, VenueRateLimitedError
+from holdfast.jobs.brackets import check_brackets
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.tick import JOB, Tick, TickReport
 from holdfast.jobs.writes import LEASE_MS
@@ -59,6 +60,9 @@ def execute(account: Account, ports: Ports, clock: Clock, *, scheduled_at_ms: in
     finally:
         report.calls, report.waited_ms = Counter(ports.throttle.calls), ports.throttle.waited_ms
         _let_go(tick.ports, tick.writes.lease)
+    if report.execution.answers:
+        # What has just been bought is protected at once, by the job that owns the legs, under its own lease.
+        check_brackets(account, ports, clock)
     ports.telemetry.metric("TickTime", (perf_counter_ns() - started_ns) // 1_000_000, Unit.MILLISECONDS, job=JOB)
     return report
 

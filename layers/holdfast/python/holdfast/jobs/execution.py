@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from holdfast.core.outcomes import Canceled, Changed, Outcome, Placed, Refusal, Refused, Unknown
+from holdfast.core.outcomes import Canceled, Changed, Outcome, Placed, PlaceOutcome, Refusal, Refused, Unknown
 
 
 @dataclass(slots=True)
@@ -12,6 +12,7 @@ class Execution:
     """What a plan's writes did. Counts are of orders; `calls` of requests.
 
     `refusals` holds one refusal per market whose place was refused, for pausing it. `left` operations were not tried.
+    `answers` holds what became of each order that was placed under a claim, by its leg.
     """
 
     placed: int = 0
@@ -22,6 +23,7 @@ class Execution:
     refused: Counter[Refusal] = field(default_factory=Counter)
     refusals: dict[str, Refusal] = field(default_factory=dict)
     accepted_markets: set[str] = field(default_factory=set)
+    answers: dict[str, PlaceOutcome] = field(default_factory=dict)
     calls: int = 0
     left: int = 0
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from holdfast.core.blocked import blocked_places, remainders
 from holdfast.core.draft import Dropped, DropReason
-from holdfast.core.errors import BudgetExhaustedError, VenueError
+from holdfast.core.errors import BudgetExhaustedError, ClaimLostError, VenueError
 from holdfast.core.journal import JournalEntry
 from holdfast.core.market import MarketRules, Side
 from holdfast.core.orders import (
@@ -24,15 +24,19 @@ from holdfast.core.orders import (
     TargetOrder,
     client_order_id,
 )
-from holdfast.core.outcomes import Canceled, Changed, Outcome, Placed, Refusal, Refused, Unknown
+from holdfast.core.outcomes import Canceled, Changed, Outcome, Placed, PlaceOutcome, Refusal, Refused, Unknown
 from holdfast.core.plan import Plan
 from holdfast.jobs.execution import Execution
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.venue_watch import VenueWatch
 from holdfast.jobs.writes import Writes
+from holdfast.state.port import Claim
 from holdfast.telemetry.port import Level
 
 Item = TypeVar("Item")
+SomeOutcome = TypeVar("SomeOutcome", bound=Outcome)
+# A journal entry and the claims of its orders, three writes each at most, are one transaction of 100.
+MOST_CLAIMED = 30
 # An exit in doubt, and which of its items to send again.
 Resend = tuple[JournalEntry, tuple[int, ...]]
 
@@ -54,6 +58,7 @@ class Executor:
         *,
         batched: bool,
         dry_run: bool,
+        claims: Mapping[str, Claim] | None = None,
     ) -> None:
         self._ports = ports
         self._writes = writes
@@ -63,7 +68,10 @@ class Executor:
         self._dry_run = dry_run
         self._account = writes.lease.account
         self._exhausted = False
+        self._claims: Mapping[str, Claim] = claims or {}
         self._unsellable: set[str] = set()
+        # Markets with an order that is over, and nobody said how much of it had filled.
+        self._unsaid: set[str] = set()
         # What cancelled orders had filled when they ended, beyond what the fills showed.
         self._filled: Counter[tuple[str, Side]] = Counter()
         self.done = Execution()
@@ -147,7 +155,9 @@ class Executor:
             for order, outcome in zip(batch, outcomes, strict=True):
                 if not isinstance(outcome, Canceled):
                     unfinished.append(order)
-                elif outcome.says_fills and outcome.reduced_by < order.remaining:
+                elif not outcome.says_fills:
+                    self._unsaid.add(order.market)
+                elif outcome.reduced_by < order.remaining:
                     self._filled[order.market, order.side] += order.remaining - outcome.reduced_by
             self._event("BATCH_CANCEL", decision_id, orders=len(batch), exit=exit)
             self._report_failures("BATCH_CANCEL_FAILED", batch, outcomes, decision_id)
@@ -165,7 +175,15 @@ class Executor:
             if not batch:
                 continue
             placements = [self._placement(target) for target in batch]
-            outcomes = self._try(len(batch), partial(self._writes.place, placements, decision_id, exit=exit), exit)
+            claims = [self._claims[target.leg] for target in batch if target.leg in self._claims]
+            send = partial(self._writes.place, placements, decision_id, exit=exit, claims=claims)
+            try:
+                outcomes = self._try(len(batch), send, exit)
+            except ClaimLostError as lost:
+                # Another writer has these brackets in hand; the others are not held up by it.
+                self._report_dropped([Dropped(t, DropReason.CLAIM_LOST) for t in batch if t.market in lost.markets])
+                self._place([t for t in batch if t.market not in lost.markets], lane, decision_id, exit=exit)
+                continue
             if outcomes is None:
                 continue
             self._watch.heed(batch, outcomes)
@@ -192,7 +210,7 @@ class Executor:
                 self._report_failures("REDUCTION_FAILED", [reduction], outcomes, decision_id)
         return unfinished
 
-    def _try(self, size: int, send: Callable[[], Sequence[Outcome]], exit: bool) -> Sequence[Outcome] | None:
+    def _try(self, size: int, send: Callable[[], Sequence[SomeOutcome]], exit: bool) -> Sequence[SomeOutcome] | None:
         """Send one request; None where the budget did not allow it (and, but for exits, will not this tick)."""
         if self._exhausted and not exit:
             self.done.left += size
@@ -212,18 +230,23 @@ class Executor:
         """Slices as large as the venue and the bucket allow when their turn comes."""
         start = 0
         while start < len(items):
-            limit = per_call if self._batched else 1
+            limit = (min(per_call, MOST_CLAIMED) if self._claims else per_call) if self._batched else 1
             size = self._ports.throttle.next_batch("write", cost, limit, exit=exit)
             yield items[start : start + size]
             start += size
 
     def _placement(self, target: TargetOrder) -> Placement:
         attempt = str(self._writes.lease.fence)
+        if target.leg in self._claims:
+            # A bracket's leg names its attempt itself: two writers that send the same one send one order.
+            attempt = ""
         identity = client_order_id(self._account, target.market, target.leg, attempt, target.purpose)
         rules = self._rules.get(target.market)
         return Placement(target, identity, rules.shard if rules else 0)
 
-    def _report_placed(self, target: TargetOrder, outcome: Outcome) -> None:
+    def _report_placed(self, target: TargetOrder, outcome: PlaceOutcome) -> None:
+        if target.leg in self._claims:
+            self.done.answers[target.leg] = outcome
         match outcome:
             case Placed():
                 self.done.accepted_markets.add(target.market)

@@ -31,8 +31,9 @@ class AccountView(Struct, frozen=True):
 
     `is_current` False: the list is older than writes that the journal has already forgotten; nothing may be placed
     on its strength. `unbooked`: signed sizes by market that were filled but are in no position yet. `in_doubt`:
-    journal entries that could be resolved by now, and were not. `booked` counts new fills. `as_of_ms`: fills and ends
-    of orders after it may be missing.
+    journal entries that could be resolved by now, and were not. `entries`: every entry that the list need not show yet.
+    `unsettled`: signed sizes by market of fills that the venue may still take back. `booked` counts new fills.
+    `as_of_ms`: fills and ends of orders after it may be missing.
     """
 
     open_orders: tuple[OpenOrder, ...]
@@ -41,6 +42,8 @@ class AccountView(Struct, frozen=True):
     positions: dict[str, StoredPosition]
     unbooked: dict[str, int]
     in_doubt: tuple[JournalEntry, ...]
+    entries: tuple[JournalEntry, ...]
+    unsettled: dict[str, int]
     is_current: bool
     as_of_ms: int
     booked: int
@@ -85,6 +88,7 @@ class Observer:
             journal.retire(merged.retired)
         if not is_current:
             self._event("LIST_STALE", Level.WARNING, horizon_ms=horizon_ms)
+        retired = {entry.entry_id for entry in merged.retired}
         unresolved = sum(entry.state is EntryState.SENT for entry in entries)
         self._event(
             "RECONCILED",
@@ -102,6 +106,8 @@ class Observer:
             positions=positions,
             unbooked=merged.unbooked,
             in_doubt=tuple(in_doubt),
+            entries=tuple(entry for entry in entries if entry.entry_id not in retired),
+            unsettled=_unsettled(fills),
             is_current=is_current,
             as_of_ms=listed.as_of_ms or listed.requested_at_ms,
             booked=booked,
@@ -228,6 +234,15 @@ class Observer:
 
     def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
         self._ports.telemetry.event(name, level, **fields)
+
+
+def _unsettled(fills: Sequence[Fill]) -> dict[str, int]:
+    """Signed sizes by market of fills that are not final yet."""
+    sizes: Counter[str] = Counter()
+    for fill in fills:
+        if not fill.final and not fill.void:
+            sizes[fill.market] += fill.size if fill.side is Side.BUY else -fill.size
+    return dict(sizes)
 
 
 def _decisions(entries: Sequence[JournalEntry]) -> dict[str, str]:

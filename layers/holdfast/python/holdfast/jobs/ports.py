@@ -48,6 +48,7 @@ class Cache:
     unlisted: frozenset[str] = frozenset()
     settlements_read_at_ms: int = 0
     said_at_ms: dict[str, int] = field(default_factory=dict)
+    disagrees_since_ms: dict[str, int] = field(default_factory=dict)
     access: "AccessSeen" = field(default_factory=lambda: AccessSeen())
     venue: "VenueSeen" = field(default_factory=lambda: VenueSeen())
 

@@ -5,7 +5,7 @@ by the next one.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from msgspec import structs
@@ -21,6 +21,7 @@ from holdfast.core.positions import Position
 from holdfast.core.resolution import to_resend
 from holdfast.core.risk import DayMark, InventoryStop, RiskLimits, share_failed
 from holdfast.jobs.deciding import Decider, Decisions
+from holdfast.jobs.entering import Entering
 from holdfast.jobs.execution import Execution
 from holdfast.jobs.executor import Executor
 from holdfast.jobs.halting import HaltCheck, risk_limits
@@ -100,21 +101,24 @@ class Tick:
         one = capabilities.scale.one if capabilities.netting else None
         view = Observer(self.ports, self.writes, self.clock).observe()
         self.ports.throttle.succeeded("read")
+        limits = risk_limits(switches, capabilities)
+        entering = Entering(self.ports, self.account, self.clock, switches, limits, self.decision_id)
         upkeep = Upkeep(self.ports, self.account, self.clock)
         open_markets = {market for market, stored in view.positions.items() if stored.position.size}
-        upkeep.refresh(switches.config_refresh_ticks, open_markets)
+        upkeep.refresh(switches.config_refresh_ticks, open_markets | entering.markets)
         upkeep.settle(view.positions, one)
         upkeep.compare(view.positions, quiet=not view.booked and not view.unresolved)
         upkeep.check_access()
         positions = {market: stored.position for market, stored in view.positions.items()}
-        books = self._read_books(positions)
-        limits = risk_limits(switches, capabilities)
+        # Nobody sells to his own quote: prices are the market's without us.
+        books = without_ours(self._read_books(positions, entering.markets), view.open_orders)
         decided, halted = self._decide(reading, view, positions, books, limits, one)
-        targets = () if halted else self._admitted(decided, positions, limits, one)
+        entries = entering.decide(view, books, self.report.halted)
+        targets = () if halted else (*self._admitted(decided, positions, limits, one), *entries.targets)
         held = {market: position.size + view.unbooked.get(market, 0) for market, position in positions.items()}
         drawn = self._plan(view, held, decided, targets, switches.execution_interval_seconds * 1000)
         # Bytes of before a window are no order for it.
-        takers = [target for target in decided.exits if not target.post_only]
+        takers = {(target.market, target.side) for target in decided.exits if not target.post_only}
         resends = [(entry, to_resend(entry, takers, held)) for entry in view.in_doubt]
         report_decisions(self.ports.telemetry, self.decision_id, drawn, decided, positions, self.report.halted)
         executor = Executor(
@@ -124,6 +128,7 @@ class Tick:
             self.watch,
             batched=switches.use_batch_execution,
             dry_run=switches.dry_run,
+            claims=entries.claims,
         )
         self.report.execution = executor.done
         executor.carry_out(drawn, self.decision_id, resends)
@@ -163,10 +168,11 @@ class Tick:
             self._exits_only = True
             self._event("READS_FOR_EXITS_ONLY", Level.WARNING)
 
-    def _read_books(self, positions: dict[str, Position]) -> dict[str, OrderBook]:
-        """Books of every market that is quoted or held. Unreadable books are missing books: their quotes go."""
-        configs = [config for config in self.ports.cache.configs if config.mode == "quote"]
-        wanted = [c.market for c in configs if c.enabled or positions.get(c.market, Position(c.market)).size]
+    def _read_books(self, positions: dict[str, Position], asked: Set[str]) -> dict[str, OrderBook]:
+        """Books of every market that is quoted, held or `asked` for. One that can't be read is missing: no quotes."""
+        held = {market for market, position in positions.items() if position.size}
+        quoted = [c.market for c in self.ports.cache.configs if c.mode == "quote" and (c.enabled or c.market in held)]
+        wanted = [*quoted, *sorted((asked | held) - set(quoted))]
         try:
             return self.ports.venue.books(wanted) if wanted else {}
         except VenueRateLimitedError:
@@ -197,10 +203,8 @@ class Tick:
             slippage_ticks=switches.inventory_stop_slippage_ticks,
             max_spread=capabilities.scale.price(switches.inventory_stop_max_spread, "inventory_stop_max_spread"),
         )
-        # Nobody sells to his own quote: prices are the market's without us.
-        net = without_ours(books, view.open_orders)
-        decided = decider.decide(net, positions, stop)
-        tops = {market: Top(book.best_bid, book.best_ask) for market, book in net.items()}
+        decided = decider.decide(books, positions, stop)
+        tops = {market: Top(book.best_bid, book.best_ask) for market, book in books.items()}
         ours = [order for order in view.open_orders if order.purpose is not None]
         reasons = HaltCheck(self.ports, self.account, self.halts, self.mark).reasons(
             limits, positions, ours, tops, one, now_ms

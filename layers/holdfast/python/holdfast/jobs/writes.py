@@ -15,7 +15,7 @@ from holdfast.core.outcomes import CancelOutcome, ChangeOutcome, Outcome, PlaceO
 from holdfast.jobs.ports import Ports
 from holdfast.state.journal import Journal
 from holdfast.state.leases import Lease, renew
-from holdfast.state.port import Put
+from holdfast.state.port import Claim
 
 # The longest a request may take; after it nobody waits for the answer.
 REQUEST_MS = 10_000
@@ -47,7 +47,7 @@ class Writes:
         self.lease = lease
 
     def place(
-        self, batch: Sequence[Placement], decision_id: str, *, exit: bool = False, claims: Sequence[Put] = ()
+        self, batch: Sequence[Placement], decision_id: str, *, exit: bool = False, claims: Sequence[Claim] = ()
     ) -> list[PlaceOutcome]:
         """Place one batch of one purpose. Identities that the venue computes are in the journal before it is sent."""
         batch = self._ports.venue.prepare(batch)
@@ -64,7 +64,7 @@ class Writes:
         )
 
     def cancel(
-        self, batch: Sequence[Cancellation], decision_id: str, *, exit: bool = False, claims: Sequence[Put] = ()
+        self, batch: Sequence[Cancellation], decision_id: str, *, exit: bool = False, claims: Sequence[Claim] = ()
     ) -> list[CancelOutcome]:
         """Cancel one batch."""
         self._ports.throttle.take("write", self._costs.cancel * len(batch), exit=exit)
@@ -154,7 +154,7 @@ class Writes:
         batch: Sequence[object],
         decision_id: str,
         call: Callable[[int], list[SomeOutcome]],
-        claims: Sequence[Put] = (),
+        claims: Sequence[Claim] = (),
     ) -> list[SomeOutcome]:
         self._keep_lease()
         now_ms = self._clock.now_ms()

@@ -4,6 +4,8 @@ Whoever changes a bracket names the version that he read; whoever loses re-reads
 writes are values, so that a claim and the journal entry of the order that it is for are one transaction.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import structs
 
@@ -55,13 +57,13 @@ class Brackets:
         self._store.write(self.claim(bracket))
         return structs.replace(bracket, version=bracket.version + 1)
 
-    def close(self, bracket: Bracket, trade: Trade | None) -> None:
-        """Remove a closed bracket and record its trade; None where its entry never filled.
+    def close(self, bracket: Bracket, trade: Trade | None, further: Sequence[Write] = ()) -> None:
+        """Remove a closed bracket and record its trade (None where its entry never filled), with `further` writes.
 
         ConditionFailedError: another writer changed or closed it first.
         """
         gone = Delete(Key(Table.BRACKETS, self._account, bracket.market), Equals("version", bracket.version))
-        writes: list[Write] = [gone]
+        writes: list[Write] = [gone, *further]
         if trade is not None:
             item: Item = {
                 "pk": self._trades_pk,

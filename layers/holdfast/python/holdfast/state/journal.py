@@ -12,6 +12,7 @@ from holdfast.state.port import (
     MAX_TRANSACTION,
     Absent,
     AbsentOrAtMost,
+    Claim,
     Delete,
     Equals,
     Item,
@@ -52,18 +53,20 @@ class Journal:
         """Every entry that is not retired; each job's oldest first, by fence and number: writers' clocks disagree."""
         return [_decoder.decode(item["entry"]) for item in self._store.query(Table.CONTROL, self._pk)]
 
-    def open(self, entry: JournalEntry, lease: Lease, claims: Sequence[Put] = ()) -> None:
-        """Record a write before it is sent, with the claims on the brackets that it is for: all of it or nothing.
+    def open(self, entry: JournalEntry, lease: Lease, claims: Sequence[Claim] = ()) -> None:
+        """Record a write before it is sent, with the claims of its orders: all of it or nothing.
 
-        Raises ClaimLostError where another writer changed one of them (sort key: the market), else LeaseLostError
-        where the lease is no longer ours.
+        Raises ClaimLostError where another writer was faster with one of them, else LeaseLostError where the lease is
+        no longer ours.
         """
+        owners = [claim.market for claim in claims for _ in claim.writes]
+        claimed = [write for claim in claims for write in claim.writes]
         try:
-            self._store.transact([Put(Table.CONTROL, self._item(entry), Absent()), lease.check, *claims])
+            self._store.transact([Put(Table.CONTROL, self._item(entry), Absent()), lease.check, *claimed])
         except ConditionFailedError as lost:
-            taken = tuple(claims[index - 2].item["sk"] for index in lost.failed if index >= 2)
+            taken = {owners[index - 2] for index in lost.failed if index >= 2}
             if taken and not {0, 1} & set(lost.failed):
-                raise ClaimLostError(taken) from None
+                raise ClaimLostError(tuple(sorted(taken))) from None
             raise LeaseLostError(f"fence {lease.fence} of {lease.key.pk} is no longer ours") from None
 
     def reopen(self, entry: JournalEntry, lease: Lease) -> None:

@@ -1,0 +1,139 @@
+"""Close brackets whose position is flat: dust written off by name, the trade recorded, one named exit source each."""
+
+from collections.abc import Mapping
+
+from msgspec import structs
+
+from holdfast.clock import Clock
+from holdfast.core.blacklist import BlacklistPolicy
+from holdfast.core.bracket import STOP_SOURCES, Bracket, BracketState, moved
+from holdfast.core.errors import (
+    BudgetExhaustedError,
+    ConditionFailedError,
+    VenueError,
+    VenueRateLimitedError,
+)
+from holdfast.core.positions import Position
+from holdfast.core.protection import source_of
+from holdfast.core.trade import Trade, trade_of
+from holdfast.jobs.bookkeeping import Bookkeeper
+from holdfast.jobs.ports import Ports
+from holdfast.state.blacklist import Blacklist
+from holdfast.state.brackets import Brackets
+from holdfast.state.ledger import Ledger
+from holdfast.telemetry.port import Level
+
+# A venue that still shows a position this long after ours was flat disagrees with our books.
+DISAGREES_AFTER_MS = 120_000
+
+
+class Closing:
+    """Closes brackets of one account."""
+
+    def __init__(
+        self, ports: Ports, account: str, clock: Clock, decision_id: str, one: int | None, policy: BlacklistPolicy
+    ) -> None:
+        self._ports = ports
+        self._clock = clock
+        self._decision_id = decision_id
+        self._policy = policy
+        self._brackets = Brackets(ports.store, account)
+        self._blacklist = Blacklist(ports.store, account)
+        self._ledger = Ledger(ports.store, account)
+        self._bookkeeper = Bookkeeper(ports, account, one)
+        self.closed: list[Trade] = []
+
+    def write_off(self, market: str) -> None:
+        """Close what is too small to sell out of the ledger, by name."""
+        self._bookkeeper.write_off_dust(market, self._clock.now_ms(), self._decision_id)
+
+    def close(self, flat: Mapping[str, Bracket]) -> None:
+        """Close these brackets, each after a fresh look at the venue's own positions (armed-until-flat)."""
+        at_venue = self._venue_positions() if flat else {}
+        if at_venue is None:
+            return
+        for market, bracket in flat.items():
+            position = self._ledger.position(market).position
+            rules = self._ports.cache.rules.get(market)
+            shown = abs(at_venue.get(market, 0))
+            settled = position.reduced_by == "settlement"
+            if position.size:
+                continue
+            if shown and not settled and (rules is None or rules.snap_size(shown)):
+                self._disagree(bracket, shown)
+            else:
+                self._finish(bracket, position)
+
+    def _finish(self, bracket: Bracket, position: Position) -> None:
+        now_ms = self._clock.now_ms()
+        if position.entered == bracket.before.entered:
+            if self._stored(bracket, None):
+                self._event(
+                    "ENTRY_EMPTY", Level.WARNING, bracket, asked=bracket.entry.asked, origin=bracket.entry.origin
+                )
+            return
+        source = source_of(bracket, position.reduced_by)
+        trade = trade_of(bracket, position, source, now_ms=now_ms)
+        if not self._stored(bracket, trade):
+            return
+        self.closed.append(trade)
+        self._event(
+            "EXIT_SOURCE",
+            Level.INFO,
+            bracket,
+            source=source.value,
+            reason=trade.reason,
+            order_type=trade.order_type,
+            price=trade.exit_price,
+            intended=trade.intended,
+            slippage=trade.slippage,
+            size=trade.size,
+            realized=trade.realized,
+            fees=trade.fees,
+            mode=trade.mode.value,
+            naked_ms=trade.naked_ms,
+        )
+        self._ports.telemetry.metric("Exits", 1, source=source.value)
+
+    def _stored(self, bracket: Bracket, trade: Trade | None) -> bool:
+        extra = []
+        if trade is not None and trade.source in STOP_SOURCES:
+            extra.append(
+                self._blacklist.stop_loss(bracket.market, bracket.bracket_id, trade.closed_at_ms, self._policy)
+            )
+        try:
+            self._brackets.close(bracket, trade, extra)
+        except ConditionFailedError:
+            # Another writer changed or closed it: the next pass sees which.
+            return False
+        return True
+
+    def _disagree(self, bracket: Bracket, shown: int) -> None:
+        """The ledger is flat and the venue is not: its reads lag for a while, then a person must look."""
+        now_ms = self._clock.now_ms()
+        since_ms = self._ports.cache.disagrees_since_ms.setdefault(bracket.bracket_id, now_ms)
+        if now_ms - since_ms < DISAGREES_AFTER_MS or bracket.disputed:
+            return
+        why = f"our books are flat, the venue shows {shown}"
+        if bracket.state is BracketState.ATTENTION:
+            disputed = structs.replace(bracket, disputed=why)
+        else:
+            disputed = moved(bracket, BracketState.ATTENTION, why, self._decision_id, disputed=why)
+        try:
+            self._brackets.save(disputed)
+        except ConditionFailedError:
+            return
+        self._event("BRACKET_ATTENTION", Level.ERROR, bracket, reason=why)
+
+    def _venue_positions(self) -> dict[str, int] | None:
+        try:
+            listed = self._ports.venue.positions()
+        except VenueRateLimitedError:
+            raise
+        except (VenueError, BudgetExhaustedError) as error:
+            self._ports.telemetry.event("UPKEEP_FAILED", Level.WARNING, what="positions", error=str(error))
+            return None
+        return {position.market: position.size for position in listed}
+
+    def _event(self, name: str, level: Level, bracket: Bracket, **fields: object) -> None:
+        self._ports.telemetry.event(name, level, market=bracket.market, bracket=bracket.bracket_id, **fields)

@@ -1,0 +1,56 @@
+"""A position's life under its bracket, on the local Kalshi exchange over HTTP."""
+
+from holdfast.core.bracket import BracketState, ExitMode, ExitSource, NakedClass
+from tests.jobs.bracket_world import protected_world
+
+
+def test_entry_is_protected_in_the_same_tick() -> None:
+    with protected_world() as (world, held):
+        held.enter()
+        bracket = held.bracket
+        assert bracket.mode is ExitMode.LIMIT_ORDERS
+        assert world.resting() == [("sell", 6_100, 10_000)], "take profit 10 cents above 51, for all that is held"
+        assert (bracket.levels.stop, bracket.levels.hard_stop) == (4_400, 4_100)
+        held.check()
+        assert held.bracket.state is BracketState.PROTECTED
+        assert world.resting() == [("sell", 6_100, 10_000)]
+
+
+def test_take_profit_fills_and_names_the_exchange() -> None:
+    with protected_world() as (world, held):
+        held.enter()
+        held.check()
+        world.book("M-1", 62, 63)
+        held.check()
+        (trade,) = held.trades
+        assert trade.source is ExitSource.EXCHANGE_BRACKET_TP
+        assert (trade.size, trade.exit_price) == (10_000, 6_100)
+        assert held.brackets.open() == {}
+        world.assert_ledger_is_the_exchanges()
+        assert world.books.profit == trade.realized - trade.fees
+
+
+def test_armed_stop_sells_everything_in_one_tick() -> None:
+    with protected_world() as (world, held):
+        held.enter()
+        held.check()
+        world.book("M-1", 43, 45)
+        held.check()
+        (trade,) = held.trades
+        assert trade.source is ExitSource.ARMED_STOP
+        assert (trade.intended, trade.exit_price, trade.slippage) == (4_400, 4_300, 100)
+        assert world.resting() == []
+        assert world.books.positions == () or not any(p.size for p in world.books.positions)
+        world.assert_ledger_is_the_exchanges()
+        (event,) = world.events("EXIT_SOURCE")
+        assert event["source"] == "ARMED_STOP"
+
+
+def test_nothing_is_naked_while_a_price_is_known() -> None:
+    with protected_world() as (world, held):
+        held.enter()
+        report = held.check()
+        assert not report.protecting.naked
+        world.exchange.apply_snapshot("M-1", [], [(6_500, 10_000)])
+        report = held.check()
+        assert report.protecting.naked[NakedClass.BLIND] == 1
