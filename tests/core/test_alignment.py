@@ -79,6 +79,13 @@ def test_a_take_profit_of_ours_pays_the_takers_fee():
     assert alignment_of(prediction(rests=False)).win == 825 - 168
 
 
+def test_a_loss_is_taken_at_the_stop_that_fires_first_and_the_monitor_has_its_soft_stop_alone():
+    """At 0.42 the fee is 0.07 x 0.42 x 0.58 = 0.017052, in units 0.0171: 0.08 + 0.0175 + 0.0171."""
+    wider = {"soft_stop": "0.08", "hard_stop": "0.11"}
+    assert alignment_of(prediction(**wider)).loss == 1_047
+    assert alignment_of(prediction(rests=False, **wider)).loss == 1_146
+
+
 def test_break_even_by_hand_for_a_coin():
     """Bought for 1.2 % = $1,200, sold at $103,500 resting for $621 or at $95,500 for $1,146: +$1,679 or -$6,846."""
     found = alignment_of(spot())

@@ -249,6 +249,12 @@ def test_filled_two_cents_better_than_planned_the_levels_follow():
     assert after == Levels(take_profit=6_000, stop=4_300, soft_stop=4_300, hard_stop=4_000)
 
 
+def test_filled_better_a_take_profit_at_the_end_of_the_grid_stays_there():
+    levels = levels_of(grid_of(), distances(), terms(9_500, bid=9_200, ask=9_300))
+    assert levels.take_profit == 9_900
+    assert reanchored(levels, grid_of(), 9_500, terms(9_300, bid=9_200, ask=9_300)).take_profit == 9_900
+
+
 def test_an_average_between_ticks_loses_and_gains_no_less_than_asked():
     levels = levels_of(grid_of(), distances(), terms(5_033, bid=4_900, ask=5_000))
     assert (levels.take_profit, levels.stop, levels.hard_stop) == (6_100, 4_400, 4_100)
