@@ -98,6 +98,13 @@ def test_only_one_of_two_writers_takes_a_request(store: Store, requests: Request
     assert requests.open() == []
 
 
+def test_what_was_never_stored_can_be_taken_by_nobody(store: Store, requests: Requests) -> None:
+    with pytest.raises(ConditionFailedError):
+        store.transact(requests.taking(ENTRY, NOW_MS))
+    assert not requests.refuse(ENTRY, NOW_MS, "capital", "")
+    assert requests.known() == []
+
+
 def test_what_was_refused_or_expired_can_be_taken_by_nobody(store: Store, requests: Requests) -> None:
     requests.put(ENTRY, NOW_MS)
     requests.put(EXIT, NOW_MS)
