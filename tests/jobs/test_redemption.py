@@ -6,6 +6,7 @@ from threading import Thread
 
 import pytest
 
+from holdfast.core.errors import InvalidInputError, StoreError
 from holdfast.core.positions import Position
 from holdfast.core.redemption import MOST_FAILURES, STILL_LISTED_MS
 from holdfast.jobs.brackets import check_brackets
@@ -232,6 +233,62 @@ def test_pass_that_lost_its_lease_submits_nothing(one: RedemptionWorld) -> None:
     report = one.check(slow)
     assert report.ended.startswith("LeaseLostError")
     assert (one.submits, len(one.books.redemptions)) == (3, 3)
+
+
+def test_condition_that_cannot_be_signed_stops_no_other(one: RedemptionWorld) -> None:
+    one.settle()
+
+    class Picky:
+        def __init__(self, inner: object) -> None:
+            self._inner, self.refused = inner, ""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._inner, name)
+
+        def prepare(self, wanted: object, identity: str) -> object:
+            self.refused = self.refused or identity
+            if identity == self.refused:
+                raise InvalidInputError("position id", 1, "one that names an outcome")
+            return self._inner.prepare(wanted, identity)  # type: ignore[attr-defined]
+
+    picky = one.writer("picky")
+    picky.redeemer = Picky(picky.redeemer)  # type: ignore[assignment]
+    assert one.check(picky).ended == ""
+    assert (one.submits, len(one.books.redemptions)) == (2, 2)
+    assert len(one.events("REDEMPTION_NOT_PREPARED")) == 1
+
+
+def test_unreadable_nonce_ends_the_attempts_of_this_pass(one: RedemptionWorld) -> None:
+    one.settle()
+    one.exchange.faults.add(Fault(FaultKind.ERROR_BEFORE, "GET /relayer/v1/account/transactions/params"))
+    assert one.check().ended == ""
+    assert (one.submits, one.states) == (0, [])
+    one.check()
+    assert one.states == ["confirmed"] * 3
+
+
+def test_store_that_fails_after_the_submit_is_repaired_by_the_next_pass(one: RedemptionWorld) -> None:
+    one.settle()
+
+    class Failing:
+        def __init__(self, inner: object) -> None:
+            self._inner = inner
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._inner, name)
+
+        def write(self, write: object) -> None:
+            if getattr(write, "item", {}).get("state") == "submitted":
+                raise StoreError("no answer")
+            self._inner.write(write)  # type: ignore[attr-defined]
+
+    failing = one.writer("failing")
+    failing.store = Failing(failing.store)  # type: ignore[assignment]
+    assert one.check(failing).ended.startswith("StoreError")
+    assert (one.submits, one.states) == (1, ["sent"])
+    one.check()
+    one.check()
+    assert (one.submits, one.states) == (3, ["confirmed"] * 3)
 
 
 def test_slow_transaction_is_waited_for_and_the_wallet_sends_nothing_else(made: RedemptionWorld) -> None:

@@ -76,21 +76,37 @@ class Redeeming:
         for condition, read in reads.items():
             latest[condition] = self._resolved(latest[condition], read, listed)
         for wanted in self._ours(listed):
-            reason = unwanted or self._redeemer.obstacle
-            record = latest.get(wanted.condition)
-            if record is not None and record.is_given_up:
-                reason = f"given up after {record.failures} failures: {record.cause}"
-            if reason:
-                self._leave(wanted, reason)
-            elif dry_run:
-                self._say_daily("DRY_RUN_REDEMPTION", Level.INFO, wanted)
-            elif may_start(record, self._clock.now_ms()) and not any(each.is_open for each in latest.values()):
-                made = self._redeem(wanted, record)
-                if made is None:
-                    break
-                latest[wanted.condition] = made
+            if self._is_due(wanted, latest, unwanted, dry_run=dry_run) and not self._attempt(wanted, latest):
+                break
         self.report.open = sum(record.is_open for record in latest.values())
         return self.report
+
+    def _is_due(self, wanted: Redeemable, latest: Mapping[str, Redemption], unwanted: str, *, dry_run: bool) -> bool:
+        """Whether it is to be sent now; what is not to be sent at all is said."""
+        record = latest.get(wanted.condition)
+        reason = unwanted or self._redeemer.obstacle
+        if record is not None and record.is_given_up:
+            reason = f"given up after {record.failures} failures: {record.cause}"
+        if reason:
+            self._leave(wanted, reason)
+            return False
+        if dry_run:
+            self._say_daily("DRY_RUN_REDEMPTION", Level.INFO, wanted)
+            return False
+        return may_start(record, self._clock.now_ms()) and not any(each.is_open for each in latest.values())
+
+    def _attempt(self, wanted: Redeemable, latest: dict[str, Redemption]) -> bool:
+        """Redeem it; False where the next one would meet what stopped this one."""
+        try:
+            latest[wanted.condition] = self._redeem(wanted, latest.get(wanted.condition))
+        except VenueRateLimitedError:
+            raise
+        except InvalidInputError as error:
+            self._event("REDEMPTION_NOT_PREPARED", Level.ERROR, wanted, error=str(error))
+        except (VenueError, BudgetExhaustedError) as error:
+            self._event("REDEMPTION_NOT_PREPARED", Level.WARNING, wanted, error=str(error))
+            return False
+        return True
 
     def _read(self, record: Redemption) -> RedemptionRead | None:
         """What became of an open attempt; None where it is too early to ask, or nothing can be read."""
@@ -143,20 +159,16 @@ class Redeeming:
             and not any(holding.market in held for holding in one.holdings)
         ]
 
-    def _redeem(self, wanted: Redeemable, latest: Redemption | None) -> Redemption | None:
-        """Tokens, signature, record, request, outcome, in that order. None: no more can be sent in this pass."""
+    def _redeem(self, wanted: Redeemable, latest: Redemption | None) -> Redemption:
+        """Tokens, signature, record, request, outcome, in that order.
+
+        Raises before anything is sent: a VenueError or BudgetExhaustedError, which others would meet too, or
+        InvalidInputError for what can't be redeemed by anybody's code.
+        """
         bucket, account = self._redeemer.bucket.name, self.lease.account
         identity = identity_of(account, wanted.condition, latest.attempt + 1 if latest else 1)
-        try:
-            self._ports.throttle.take(bucket, self._redeemer.cost)
-            signed = self._redeemer.prepare(wanted, identity)
-        except VenueRateLimitedError:
-            raise
-        except (VenueError, BudgetExhaustedError, InvalidInputError) as error:
-            self._ports.telemetry.event(
-                "REDEMPTION_NOT_PREPARED", Level.WARNING, condition=wanted.condition, error=str(error)
-            )
-            return None
+        self._ports.throttle.take(bucket, self._redeemer.cost)
+        signed = self._redeemer.prepare(wanted, identity)
         self._keep_lease()
         now_ms = self._clock.now_ms()
         deadline_ms = now_ms + REQUEST_MS
