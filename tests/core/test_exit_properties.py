@@ -1,7 +1,7 @@
 """Properties of the exit decision on arbitrary brackets and books."""
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -159,13 +159,6 @@ def test_a_lower_trusted_bid_never_unfires_a_stop(of, seen, ticks, held_legs):
 
 
 @given(brackets(), books(), legs, maybe, st.sampled_from([MARKET, TAPERED, LOPSIDED]))
-@example(
-    bracket(),
-    OrderBook("M", [(7_110, 1)], [(7_200, 1)], NOW),
-    Legs(RestingLeg(7_000, 1)),
-    None,
-    structs.replace(MARKET, bands=(PriceBand(0, 3_000, 10), PriceBand(3_000, ONE, 100))),
-)
 def test_the_second_outcome_decides_like_the_first(of, first, held_legs, trade, rules):
     """The same bracket on the mirrored market, held by a sale: the same decision, in own prices."""
     swapped = own_rules(rules, Side.SELL, ONE)

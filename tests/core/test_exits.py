@@ -7,8 +7,9 @@ from msgspec import structs
 
 from holdfast.core.bracket import BracketState, Exit, ExitMode, ExitSource, Levels
 from holdfast.core.legs import NO_LEGS, LegName, Legs, NativeStop, RestingLeg
-from holdfast.core.market import MarketStatus
-from tests.core.exit_world import HOUR, LEVELS, MARKET, NOW, RULES, TICK, bracket, decided, mark
+from holdfast.core.market import MarketStatus, PriceBand, Side
+from holdfast.core.marks import own_rules
+from tests.core.exit_world import HOUR, LEVELS, MARKET, NOW, ONE, RULES, TICK, bracket, decided, mark
 
 LIMIT, MONITOR = ExitMode.LIMIT_ORDERS, ExitMode.MONITOR
 HARD, ARMED, SOFT = ExitSource.POSITION_MONITOR_HARD, ExitSource.ARMED_STOP, ExitSource.POSITION_MONITOR_SOFT
@@ -233,6 +234,17 @@ def test_a_take_profit_that_was_traded_through_is_noted_then_sold_to_the_better_
     assert "traded through" in last.exit.reason
 
 
+@pytest.mark.parametrize(("bid", "seen"), [(3_010, False), (3_090, False), (3_100, True)])
+@pytest.mark.parametrize("side", Side)
+def test_a_tick_above_a_take_profit_is_the_grids_above_it(side, bid, seen):
+    """Steps of 0.001 below 0.30 and of 0.01 above: 0.301 is no price of the market."""
+    bands = (PriceBand(0, 3_000, 10), PriceBand(3_000, ONE, 100))
+    market = own_rules(structs.replace(MARKET, bands=bands), side, ONE)
+    of = bracket(levels=Levels(0, 1_000, 1_000, 900), side=side)
+    decision = decided(of, mark(bid), Legs(RestingLeg(3_000, 1_000)), market=market)
+    assert bool(decision.traded_through_at_ms) == seen
+
+
 @pytest.mark.parametrize("bid", [6_900, 7_000])
 def test_a_bid_that_is_gone_at_the_recheck_was_a_flicker(bid):
     decision = decided(bracket(traded_through_at_ms=NOW - HOUR), mark(bid), RESTING)
@@ -262,6 +274,11 @@ TRAIL = structs.replace(LEVELS, take_profit=0, trailing_activation=6_500, traili
 )
 def test_trailing_is_active_from_its_activation_and_fires_at_its_distance(peak, bid, fires):
     assert fired(decided(bracket(levels=TRAIL, peak=peak), mark(bid))) == fires
+
+
+def test_a_trail_that_is_not_active_yet_does_not_outrank_what_is_due():
+    of = bracket(levels=TRAIL, peak=6_400, opened_at_ms=NOW - 24 * HOUR)
+    assert fired(decided(of, mark(6_000))) is TIME
 
 
 def test_the_peak_is_raised_by_trusted_bids_only_and_never_below_the_entry():
