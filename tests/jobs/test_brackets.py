@@ -1,6 +1,7 @@
 """A position's life under its bracket, on the local Kalshi exchange over HTTP."""
 
 from holdfast.core.bracket import BracketState, ExitMode, ExitSource, NakedClass
+from holdfast.state.port import Delete, Key, Table
 from tests.jobs.bracket_world import protected_world
 
 
@@ -54,3 +55,21 @@ def test_nothing_is_naked_while_a_price_is_known() -> None:
         world.exchange.apply_snapshot("M-1", [], [(6_500, 10_000)])
         report = held.check()
         assert report.protecting.naked[NakedClass.BLIND] == 1
+
+
+def test_position_without_a_bracket_is_protected_from_here_on_and_not_sold_for_what_it_lost() -> None:
+    with protected_world() as (world, held):
+        held.enter()
+        held.check()
+        lost = held.bracket
+        world.store.write(Delete(Key(Table.BRACKETS, world.account.account_id, "M-1")))
+        world.book("M-1", 30, 32)
+        report = held.check()
+        assert report.protecting.adopted == 1
+        adopted = held.bracket
+        assert (adopted.entry.price, adopted.levels.stop) == (lost.entry.price, 2_300), "7 cents below the bid of 30"
+        assert not held.trades
+        world.book("M-1", 22, 24)
+        held.check()
+        assert held.trades[0].source is ExitSource.ARMED_STOP
+        world.assert_ledger_is_the_exchanges()

@@ -85,8 +85,8 @@ def around(
 ) -> Bracket:
     """The bracket of a position that is held already. Its entry price is what the position cost on average.
 
-    `terms.entry` is that price. What was traded in the market before is none of this bracket's: it starts with the
-    open size and its cost.
+    `terms.entry` is the price that its levels are measured from (`terms_around`). What was traded in the market before
+    is none of this bracket's: it starts with the open size and its cost.
     """
     side = Side.BUY if position.size > 0 else Side.SELL
     held = held_size(position.size, side)
@@ -97,8 +97,8 @@ def around(
         side=side,
         mode=mode,
         entry=Entry(
-            price=terms.entry,
-            limit=terms.entry,
+            price=average_price(position),
+            limit=average_price(position),
             asked=held,
             requested_at_ms=now_ms,
             origin=ADOPTED,
@@ -133,11 +133,20 @@ def anchored(bracket: Bracket, position: Position, grid: OwnGrid) -> Bracket:
     return structs.replace(bracket, levels=levels, entry=structs.replace(bracket.entry, price=price))
 
 
-def own_terms(position: Position, side: Side, bid: int | None, ask: int | None, one: int | None) -> Terms:
-    """The terms of a position that is held, from the market's best prices."""
+def terms_around(position: Position, grid: OwnGrid, wanted: Distances, bid: int | None, ask: int | None) -> Terms:
+    """What the levels of a held position are measured from; `bid` and `ask` are the market's best prices.
+
+    The average price that it cost; the executable price where it has lost so much already that its stop would fire at
+    once: nobody asked for a sale, so it is protected from here on.
+    """
+    side, one = grid.side, grid.one
     prices = (bid, ask) if side is Side.BUY else (ask, bid)
     own_bid, own_ask = (None if price is None else own_price(price, side, one) for price in prices)
-    return Terms(average_price(position), own_bid, own_ask)
+    terms = Terms(average_price(position), own_bid, own_ask)
+    levels = levels_of(grid, wanted, terms)
+    if own_bid is not None and own_bid <= max(levels.stop, levels.soft_stop):
+        return structs.replace(terms, entry=own_bid)
+    return terms
 
 
 def _sums(position: Position) -> Before:

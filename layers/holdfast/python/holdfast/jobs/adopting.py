@@ -7,7 +7,7 @@ from holdfast.core.bracket import Bracket
 from holdfast.core.errors import ConditionFailedError, InvalidInputError
 from holdfast.core.grid import OwnGrid
 from holdfast.core.market import Side
-from holdfast.core.opening import ModeRule, around, bracket_identity, own_terms
+from holdfast.core.opening import ModeRule, around, bracket_identity, terms_around
 from holdfast.core.positions import Position
 from holdfast.jobs.ports import Ports
 from holdfast.state.brackets import Brackets
@@ -66,13 +66,14 @@ class Adopting:
         bracket_id = bracket_identity(self._account, position.market, f"position-{stored.version}")
         mode = ModeRule(self._switches.use_concurrent_orders, self._switches.ab_concurrent_share)
         best = (book.best_bid, book.best_ask) if book is not None else (None, None)
+        grid, wanted = OwnGrid(rules, side, capabilities.scale, one), self._switches.distances
         try:
             bracket = around(
                 bracket_id,
                 position,
-                OwnGrid(rules, side, capabilities.scale, one),
-                self._switches.distances,
-                own_terms(position, side, *best, one),
+                grid,
+                wanted,
+                terms_around(position, grid, wanted, *best),
                 mode.mode_of(bracket_id),
                 self._now_ms,
                 self._decision_id,

@@ -77,6 +77,7 @@ class Check(Struct, frozen=True):
 
 Write = Put | Delete | Check
 
+
 class Claim(Struct, frozen=True):
     """Conditional writes that go with one order, in the transaction that records it: all of it or nothing is done.
 

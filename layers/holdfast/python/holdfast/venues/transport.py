@@ -14,6 +14,8 @@ from holdfast.core.errors import HoldfastError
 
 CONNECT_TIMEOUT_MS = 2_000
 POOL_SIZE = 8
+# A venue's API, its data, its site and its relayer: none of them drops another's connection.
+MOST_HOSTS = 4
 
 
 class HttpAnswer(NamedTuple):
@@ -64,7 +66,7 @@ class RequestsTransport:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers["User-Agent"] = "holdfast"
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=POOL_SIZE, max_retries=0)
+        adapter = HTTPAdapter(pool_connections=MOST_HOSTS, pool_maxsize=POOL_SIZE, max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
