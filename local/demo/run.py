@@ -14,7 +14,7 @@ from local.demo.screen import make_console, make_screen
 from local.demo.session import Session
 from local.demo.summary import Summary
 from local.demo.venues.faults import READS_PERMILLE, WRITES_PERMILLE
-from local.demo.wording import duration
+from local.demo.wording import counted, duration
 from local.demo.world import INTERVAL_SECONDS, World
 
 
@@ -63,13 +63,18 @@ def _introduce(console: Console, options: DemoOptions, world: World) -> None:
     tape = world.tape
     origin = f"recorded: {tape.name}" if options.tape else f"generated, seed {options.seed}"
     sending = "one by one" if options.one_by_one else "in batches"
-    lines = [
-        f"Holdfast demo · {len(tape.markets)} markets · {duration(tape.duration_ms)} of market time · tape {origin}"
-    ]
+    size = f"{counted(len(tape.markets), 'market')} · {duration(tape.duration_ms)} of market time"
+    lines = [f"Holdfast demo · {size} · tape {origin}"]
     for index, venue in enumerate(world.venues):
         markets = sum(home is venue for home in world.homes.values())
         which = (" (1st, 3rd, 5th ... of the tape)", " (2nd, 4th, 6th ...)")[index] if len(world.venues) > 1 else ""
-        lines.append(f"{venue.title}: {markets} markets{which} · {venue.introduction()}")
+        lines.append(f"{venue.title}: {counted(markets, 'market')}{which} · {venue.introduction()}")
+    present = {venue.name for venue in world.venues}
+    lines += [
+        f"{name.title()}: left out, no market of the tape remains for it"
+        for name in options.venues
+        if name not in present
+    ]
     accounts = "one job for both accounts" if len(world.venues) > 1 else "one account"
     lines += [
         f"local exchanges over HTTP, reads lag {options.read_lag_ms / 1000:g} s · {accounts} · "

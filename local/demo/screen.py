@@ -18,7 +18,8 @@ _LINES_WITHOUT_TERMINAL = 10
 _AROUND_THE_TABLES = 3
 _AROUND_A_TABLE = 2
 _LEAST_ROWS = 2
-_WIDE = 96
+# What the columns beside the label take, with all of them shown.
+_WIDE_COLUMNS = 86
 # What fits beside the columns that a narrow window has.
 _NARROW_LABEL = 20
 _NARROW_QUOTE, _WIDE_QUOTE = 10, 12
@@ -101,14 +102,15 @@ class LiveScreen:
 
     def drawn(self, frame: Frame) -> RenderableType:
         """The frame as it is drawn: no higher than the window, but for two rows that each account has at least."""
-        wide = self._console.width >= _WIDE
+        longest = max(len(row.label) for account in frame.accounts for row in account.rows)
+        wide = self._console.width >= longest + _WIDE_COLUMNS
         bar = Table.grid(padding=(0, 1))
         done = ProgressBar(total=frame.duration_ms, completed=frame.elapsed_ms, width=40 if wide else 16)
         words = self._words or f"tick {frame.ticks}"
         bar.add_row(done, f"{duration(frame.elapsed_ms)} of {duration(frame.duration_ms)} market time · {words}")
         room = self._console.height - _AROUND_THE_TABLES - _AROUND_A_TABLE * len(frame.accounts)
         counts = rows_shown([len(account.rows) for account in frame.accounts], room)
-        label_width = max(len(_label(row, wide)) for account in frame.accounts for row in account.rows)
+        label_width = longest if wide else min(longest, _NARROW_LABEL)
         parts: list[RenderableType] = [bar]
         for index, (account, count) in enumerate(zip(frame.accounts, counts, strict=True)):
             parts.append(Text(_sums(account, wide=wide), style="bold", no_wrap=True, overflow="ellipsis"))

@@ -16,8 +16,8 @@ FIRST_TICK_MS = 1_000
 # minutes where a venue's rules don't say that a market has ended, also when the read before failed: so time goes faster
 # after a while.
 PROMPT_CLOSING_TICKS = 15
-PATIENT_CLOSING_TICKS = 65
-PATIENT_INTERVAL_MS = 30_000
+PATIENT_CLOSING_TICKS = 45
+PATIENT_INTERVAL_MS = 60_000
 _LONGEST_NAP_MS = 100
 
 

@@ -1,6 +1,6 @@
 """What the demo prints at its end. Every number comes from the ticks' own reports or from the exchanges' counters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -9,11 +9,10 @@ from rich.text import Text
 from holdfast.telemetry.port import Level
 from local.demo.account import DemoAccount
 from local.demo.comparison import Comparison, Pair
-from local.demo.wording import amount, dollars, duration, share
+from local.demo.wording import amount, counted, dollars, duration, share
 from local.demo.world import QUOTES, START_MS, World
 
 _STYLES = {Level.INFO: "", Level.WARNING: "yellow", Level.ERROR: "bold red"}
-_WIDE = 112
 _MONEY = (
     ("fees", "fees paid"),
     ("realized", "realised before fees"),
@@ -155,11 +154,8 @@ class Summary:
                 }
             )
         narrow = (venue.instrument_noun, "fills", "held", f"{result} ledger", f"{result} exchange", "")
-        shown = [name for name in rows[0] if self._console.width >= _WIDE or name in narrow]
-        table = _table(*shown)
-        for row in rows:
-            table.add_row(*(row[name] for name in shown))
-        self._console.print(table)
+        table = _filled(list(rows[0]), rows)
+        self._console.print(table if self._fits(table) else _filled(narrow, rows))
 
     def _show_totals(self) -> None:
         self._heading("P&L: our ledger and the exchanges' own books")
@@ -179,7 +175,7 @@ class Summary:
                 unit = dollars(1, venue.scale, venue.scale.money_decimals)
                 self._say(
                     f"{venue.title}: equal to the last unit ({unit}), in total and in each of "
-                    f"{len(comparison.pairs)} {venue.instrument_noun}s.",
+                    f"{counted(len(comparison.pairs), venue.instrument_noun)}.",
                     "bold green",
                 )
 
@@ -214,6 +210,11 @@ class Summary:
         pairs = self._comparisons[account.venue.name].pairs
         return "cash" if any(pair.exchange.size for pair in pairs) else "P&L"
 
+    def _fits(self, table: Table) -> bool:
+        return self._console.measure(table, options=self._console.options.update(max_width=1_000)).maximum <= (
+            self._console.width
+        )
+
     def _heading(self, words: str) -> None:
         self._console.print()
         self._console.print(Text(words, style="bold"))
@@ -247,6 +248,14 @@ def _table(*headings: str, texts: int = 1) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for index, heading in enumerate(headings):
         table.add_column(heading, justify="right" if index >= texts and heading else "left", no_wrap=True)
+    return table
+
+
+def _filled(names: Sequence[str], rows: Sequence[Mapping[str, str | Text]]) -> Table:
+    """A table of these columns of the rows."""
+    table = _table(*names)
+    for row in rows:
+        table.add_row(*(row[name] for name in names))
     return table
 
 

@@ -29,6 +29,11 @@ def duration(milliseconds: int) -> str:
     return f"{minutes}:{seconds:02d}"
 
 
+def counted(count: int, noun: str) -> str:
+    """How many of them, e.g. "1 market" and "8 markets"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def share(part: int, whole: int) -> str:
     """A part as a percentage."""
     return f"{part * 1000 / whole / 10:.1f} %" if whole else ""

@@ -62,21 +62,21 @@ def assert_sound(output: str, *venues: str) -> None:
 
 
 def test_both_venues_end_with_equal_books_and_few_calls() -> None:
-    done = demo("--minutes", "1", "--markets", "16")
+    done = demo("--minutes", "1", "--markets", "8")
     assert (done.returncode, done.stderr) == (0, "")
     assert_sound(done.stdout, *VENUES)
     for venue in VENUES:
         sent, alone = calls(done.stdout, venue)
-        assert sent * 5 <= alone
+        assert sent * 4 <= alone
     assert "100 %" in done.stdout
 
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_one_venue_alone_has_the_whole_tape(venue: str) -> None:
-    done = demo("--venue", venue.lower(), "--minutes", "1", "--markets", "4")
+    done = demo("--venue", venue.lower(), "--minutes", "1", "--markets", "2")
     assert (done.returncode, done.stderr) == (0, "")
     assert_sound(done.stdout, venue)
-    assert f"{venue}: 4 markets" in done.stdout
+    assert f"{venue}: 2 markets" in done.stdout
 
 
 def test_one_by_one_sends_a_request_for_each_order() -> None:
@@ -89,7 +89,7 @@ def test_one_by_one_sends_a_request_for_each_order() -> None:
 
 
 def test_lost_answers_server_errors_and_failed_trades_leave_equal_books() -> None:
-    done = demo("--minutes", "1", "--seed", "3", "--faults")
+    done = demo("--minutes", "1", "--markets", "8", "--seed", "3", "--faults")
     assert (done.returncode, done.stderr) == (0, "")
     assert_sound(done.stdout, *VENUES)
     assert all(count > 0 for count in numbers(done.stdout, "writes of unknown outcome"))
