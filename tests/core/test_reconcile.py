@@ -170,6 +170,19 @@ def test_what_an_answer_says_was_filled_counts_until_the_fills_show_it() -> None
     assert merged([], [place], AFTER).unbooked == {}
 
 
+def test_what_a_cancel_says_was_filled_counts_until_the_fills_show_it() -> None:
+    """The exit after it would be sent for the whole position again by the next look, while the fills lag."""
+    resting = order()
+    cancel = entry(Operation.CANCEL, Canceled("o1", 40, ACKNOWLEDGED), side=resting.side)
+    filled = resting.remaining + resting.filled - 40
+    signed = filled if resting.side is Side.BUY else -filled
+    assert merged([resting], [cancel], BEFORE).unbooked == {"M": signed}
+    assert merged([resting], [cancel], BEFORE, {"o1": filled}).unbooked == {}
+    assert merged([], [cancel], BEFORE).unbooked == {}, "a list without it comes with its fills"
+    silent = entry(Operation.CANCEL, Canceled("o1", 0, ACKNOWLEDGED, says_fills=False), side=resting.side)
+    assert merged([resting], [silent], BEFORE).unbooked == {}
+
+
 def test_order_that_an_amend_did_not_find_is_not_amended_again_before_a_later_list() -> None:
     result = merged([order()], [entry(Operation.AMEND, Refused(Refusal.NOT_FOUND))], BEFORE)
     assert result.doubtful == {"o1"}

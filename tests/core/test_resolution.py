@@ -53,7 +53,9 @@ def test_place_is_presumed_absent_only_after_a_minute_and_two_clean_reads() -> N
 
 def test_cancel_is_proved_by_the_list() -> None:
     cancel = entry(Operation.CANCEL, "o1")
-    assert resolve(cancel, evidence(), RESOLVABLE).items[0].outcome == Canceled("o1", 0, RESOLVABLE)
+    assert resolve(cancel, evidence(), RESOLVABLE).items[0].outcome == Canceled(
+        "o1", 0, RESOLVABLE, says_fills=False
+    ), "a list shows that it is over, not what it filled"
     still = resolve(cancel, evidence(RESTING), RESOLVABLE)
     assert still.state is EntryState.ACKNOWLEDGED
     assert isinstance(still.items[0].outcome, Refused)

@@ -26,8 +26,8 @@ class Reconciled(Struct, frozen=True):
     `frozen`: market sides on which a write may or may not have taken effect; nothing new may be placed there.
     `doubtful`: orders that the list shows although they may be over (a cancel's outcome is unknown, or a write did
     not find them); they are not cancelled again until a later list still shows them. `retired`: journal entries
-    that are no longer needed. `unbooked`: signed size by market that our places' answers say was filled and the
-    fills do not show yet, so no position holds it.
+    that are no longer needed. `unbooked`: signed size by market that answers to our places and cancels say was filled
+    and the fills do not show yet, so no position holds it.
     """
 
     open_orders: tuple[OpenOrder, ...]
@@ -59,9 +59,9 @@ def reconcile(
     open_orders = {order.order_id: order for order in listed}
     frozen: set[tuple[str, Side]] = set()
     doubtful: set[str] = set()
-    canceled: set[str] = set()
+    canceled: dict[str, Canceled] = {}
     retired: list[JournalEntry] = []
-    unbooked: Counter[str] = Counter()
+    said = _Said(filled)
     for entry in entries:
         shown = entry.acknowledged_at_ms <= horizon_ms
         if shown and entry.state is EntryState.ACKNOWLEDGED:
@@ -70,19 +70,38 @@ def reconcile(
         for item in entry.items:
             if item.is_unknown or not shown:
                 _overlay(entry, item, open_orders, filled, frozen, doubtful)
-                unbooked[item.market] += _unbooked(item, filled)
-                if isinstance(item.outcome, Canceled):
-                    canceled.add(item.order_id)
-    for order_id in canceled:
-        open_orders.pop(order_id, None)
+                match item.outcome:
+                    case Placed(order_id=order_id, filled=size):
+                        said.filled(order_id, item.market, item.side, size)
+                    case Canceled(order_id=order_id) as over:
+                        canceled[order_id] = over
+    for order_id, over in canceled.items():
+        order = open_orders.pop(order_id, None)
+        if order is not None and over.says_fills:
+            size = order.remaining + order.filled - over.reduced_by
+            said.filled(order_id, order.market, order.side, size)
     live = _less_fills(open_orders, filled)
     return Reconciled(
         live,
         frozenset(frozen),
         frozenset(doubtful & open_orders.keys()),
         tuple(retired),
-        {market: size for market, size in unbooked.items() if size},
+        {market: size for market, size in said.unbooked.items() if size},
     )
+
+
+class _Said:
+    """What answers said of each order's fills, beyond what the fills show: signed, by market."""
+
+    def __init__(self, shown: Mapping[str, int]) -> None:
+        self._counted = Counter(shown)
+        self.unbooked: Counter[str] = Counter()
+
+    def filled(self, order_id: str, market: str, side: Side, size: int) -> None:
+        """An answer said that this much of an order has filled in all."""
+        more = max(size - self._counted[order_id], 0)
+        self._counted[order_id] += more
+        self.unbooked[market] += more if side is Side.BUY else -more
 
 
 def _overlay(
@@ -110,14 +129,6 @@ def _overlay(
         case Refused(reason=Refusal.DUPLICATE):
             # The order exists under this identity, but its venue id is not known before a later list shows it.
             frozen.add((item.market, item.side))
-
-
-def _unbooked(item: WriteItem, filled: Mapping[str, int]) -> int:
-    """What a place's answer says was filled at once and the fills do not show yet, signed."""
-    if not isinstance(item.outcome, Placed):
-        return 0
-    size = max(item.outcome.filled - filled.get(item.outcome.order_id, 0), 0)
-    return size if item.side is Side.BUY else -size
 
 
 def _placed_order(entry: JournalEntry, item: WriteItem, placed: Placed) -> OpenOrder:

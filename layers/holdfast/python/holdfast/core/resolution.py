@@ -94,7 +94,7 @@ def _outcome(operation: Operation, item: WriteItem, evidence: Evidence, may_pres
     resting = evidence.resting.get(item.order_id)
     if operation is Operation.CANCEL:
         if resting is None:
-            return Canceled(item.order_id, 0, at_ms)
+            return Canceled(item.order_id, 0, at_ms, says_fills=False)
         return Refused(Refusal.NOT_SENT, detail="the order still rests")
     if resting is None:
         return Refused(Refusal.NOT_FOUND, detail="the order is over")
