@@ -1,6 +1,7 @@
 """A position's life under its bracket, on the local Kalshi exchange over HTTP."""
 
 from holdfast.core.bracket import BracketState, ExitMode, ExitSource, NakedClass
+from holdfast.core.requests import RequestState
 from holdfast.state.port import Delete, Key, Table
 from tests.jobs.bracket_world import protected_world
 
@@ -73,3 +74,18 @@ def test_position_without_a_bracket_is_protected_from_here_on_and_not_sold_for_w
         held.check()
         assert held.trades[0].source is ExitSource.ARMED_STOP
         world.assert_ledger_is_the_exchanges()
+
+
+def test_request_tells_what_came_of_it_and_its_market_is_one_to_protect() -> None:
+    with protected_world() as (world, held):
+        request = held.ask()
+        world.tick(after_ms=1_000)
+        assert held.requests.known()[0].state is RequestState.TAKEN
+        held.check()
+        (known,) = held.requests.known()
+        assert (known.state, known.reason) == (RequestState.DONE, "entered")
+        assert known.words == "100.00 of 100.00 bought at 0.5100"
+        assert not held.requests.put(request, world.clock.now_ms()), "delivered again"
+        config = world.configs.get("M-1")
+        assert config is not None
+        assert config.mode == "protect"

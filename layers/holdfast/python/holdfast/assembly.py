@@ -159,7 +159,14 @@ def _polymarket_settings(account: Account) -> "PolymarketSettings":
     if kind not in {str(int(known_kind)) for known_kind in SignatureType}:
         raise InvalidInputError(f"signature_type of account {account.account_id}", kind, "0, 1, 2 or 3")
     return PolymarketSettings(
-        account.account_id, signature_type=SignatureType(int(kind)), base_url=account.base_url, **options
+        account.account_id,
+        signature_type=SignatureType(int(kind)),
+        base_url=account.base_url,
+        wallet=options.get("wallet", ""),
+        data_url=options.get("data_url", ""),
+        gamma_url=options.get("gamma_url", ""),
+        builder=options.get("builder", ""),
+        tier=options.get("tier", "standard"),
     )
 
 

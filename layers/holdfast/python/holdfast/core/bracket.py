@@ -94,7 +94,7 @@ class Entry(Struct, frozen=True):
 
     `price` is the average price of what filled (the limit price until fills say so), `limit` the worst price that was
     allowed, `asked` the size that was wanted. `best_bid` and `best_ask` are the book when it was decided.
-    `client_order_id` is empty where the position was adopted or imported; `origin` says who asked for it.
+    `client_order_id` and `request_id` are empty where it was adopted or imported; `origin` says who asked for it.
     """
 
     price: int
@@ -103,6 +103,7 @@ class Entry(Struct, frozen=True):
     requested_at_ms: int
     client_order_id: str = ""
     origin: str = ""
+    request_id: str = ""
     best_bid: int = 0
     best_ask: int = 0
 

@@ -13,6 +13,7 @@ from holdfast.core.levels import Terms, levels_of, reanchored
 from holdfast.core.market import Side
 from holdfast.core.orders import TargetOrder
 from holdfast.core.positions import Position
+from holdfast.core.requests import EntryRequest
 
 ADOPTED = "adopted"
 """`Entry.origin` of a position that was found without a bracket."""
@@ -41,7 +42,7 @@ def with_entry(
     bracket_id: str,
     target: TargetOrder,
     client_order_id: str,
-    origin: str,
+    request: EntryRequest,
     levels: Levels,
     terms: Terms,
     mode: ExitMode,
@@ -60,7 +61,8 @@ def with_entry(
             asked=target.size,
             requested_at_ms=now_ms,
             client_order_id=client_order_id,
-            origin=origin,
+            origin=request.origin.value,
+            request_id=request.request_id,
             best_bid=terms.bid or 0,
             best_ask=terms.ask or 0,
         ),
@@ -68,7 +70,7 @@ def with_entry(
         opened_at_ms=now_ms,
         before=_sums(position),
         peak=terms.bid or 0,
-        reason=f"entry asked for by {origin}",
+        reason=f"entry asked for by {request.origin.value}",
         decision_id=target.decision_id,
     )
 

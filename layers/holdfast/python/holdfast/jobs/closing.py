@@ -21,6 +21,7 @@ from holdfast.jobs.ports import Ports
 from holdfast.state.blacklist import Blacklist
 from holdfast.state.brackets import Brackets
 from holdfast.state.ledger import Ledger
+from holdfast.state.requests import Requests
 from holdfast.telemetry.port import Level
 
 # A venue that still shows a position this long after ours was flat disagrees with our books.
@@ -39,6 +40,7 @@ class Closing:
         self._policy = policy
         self._brackets = Brackets(ports.store, account)
         self._blacklist = Blacklist(ports.store, account)
+        self._requests = Requests(ports.store, account)
         self._ledger = Ledger(ports.store, account)
         self._bookkeeper = Bookkeeper(ports, account, one)
         self.closed: list[Trade] = []
@@ -64,19 +66,31 @@ class Closing:
             else:
                 self._finish(bracket, position)
 
+    def entered(self, bracket: Bracket, position: Position) -> None:
+        """The entry is over and bought something: its request is done."""
+        if not bracket.entry.request_id:
+            return
+        scale = self._ports.venue.capabilities.scale
+        size = position.entered - bracket.before.entered
+        words = f"{scale.size_text(size)} of {scale.size_text(bracket.entry.asked)} bought"
+        words += f" at {scale.price_text(bracket.entry.price)}"
+        self._requests.finish(bracket.entry.request_id, self._clock.now_ms(), "entered", words)
+
     def _finish(self, bracket: Bracket, position: Position) -> None:
         now_ms = self._clock.now_ms()
         if position.entered == bracket.before.entered:
             if self._stored(bracket, None):
-                self._event(
-                    "ENTRY_EMPTY", Level.WARNING, bracket, asked=bracket.entry.asked, origin=bracket.entry.origin
-                )
+                entry = bracket.entry
+                self._requests.finish(entry.request_id, now_ms, "nothing_filled", "nothing was bought at its price")
+                self._event("ENTRY_EMPTY", Level.WARNING, bracket, asked=entry.asked, origin=entry.origin)
             return
         source = source_of(bracket, position.reduced_by)
         trade = trade_of(bracket, position, source, now_ms=now_ms)
         if not self._stored(bracket, trade):
             return
         self.closed.append(trade)
+        if bracket.state is BracketState.OPENING:
+            self.entered(bracket, position)
         self._event(
             "EXIT_SOURCE",
             Level.INFO,

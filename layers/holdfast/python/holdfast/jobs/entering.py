@@ -14,8 +14,8 @@ from holdfast.clock import Clock
 from holdfast.core.alignment import alignment_of, typical_setup
 from holdfast.core.blacklist import BlacklistPolicy
 from holdfast.core.book import BookState, OrderBook
-from holdfast.core.bracket import own_price
-from holdfast.core.distances import Distance, Distances, Unit, parse_distance
+from holdfast.core.bracket import BracketState, own_price
+from holdfast.core.distances import Distance, Unit
 from holdfast.core.entries import entry_target
 from holdfast.core.entry_view import (
     EntryAccount,
@@ -39,6 +39,7 @@ from holdfast.jobs.observing import AccountView
 from holdfast.jobs.ports import Ports
 from holdfast.state.blacklist import Blacklist
 from holdfast.state.brackets import Brackets
+from holdfast.state.markets import MarketConfigs
 from holdfast.state.port import Claim
 from holdfast.state.requests import Requests, StoredRequest
 from holdfast.state.switch_set import Switches
@@ -69,6 +70,7 @@ class Entering:
         self._one = capabilities.scale.one if capabilities.netting else None
         self._requests = Requests(ports.store, account)
         self._brackets = Brackets(ports.store, account)
+        self._configs = MarketConfigs(ports.store, account)
         self._limits = EntryLimits(
             capital=self._scale.money(switches.capital_total, "capital_total"),
             trade=self._scale.money(switches.max_trade_size, "max_trade_size"),
@@ -95,7 +97,7 @@ class Entering:
             return entries
         now_ms = self._clock.now_ms()
         open_brackets = self._brackets.open()
-        needing = sorted(market for market, one in open_brackets.items() if one.state.value == "attention")
+        needing = sorted(market for market, one in open_brackets.items() if one.state is BracketState.ATTENTION)
         halts += tuple(f"{ATTENTION}:{market}" for market in needing)
         halts += self._misaligned()
         policy = BlacklistPolicy(self._switches.blacklist_days, self._switches.blacklist_attempts)
@@ -157,13 +159,17 @@ class Entering:
         bid, ask = (None if price is None else own_price(price, request.side, self._one) for price in best)
         terms = Terms(limit, bid, ask, None, self._limits.fee.at(limit, self._scale.one))
         try:
-            wanted = _overridden(self._switches.distances, request.protection)
+            wanted = self._switches.distances.overridden(request.protection)
         except InvalidInputError as error:
             return EntryRefusal(NoEntry.INVALID, str(error))
         refusal = refusal_of_entry(grid, wanted, terms)
         if refusal:
             return EntryRefusal(NoEntry.PROTECTION, refusal)
-        taking = self._requests.taking(request, now_ms, f"entry of {self._scale.size_text(target.size)}")
+        config = next((config for config in self._ports.cache.configs if config.market == request.market), None)
+        taking = (
+            *self._requests.taking(request, now_ms, f"entry of {self._scale.size_text(target.size)}"),
+            self._configs.protecting(request.market, config),
+        )
         known = account.brackets.get(request.market)
         if known is not None:
             # What is added follows the levels of the first entry.
@@ -176,7 +182,7 @@ class Entering:
             bracket_id,
             target,
             client_order_id(self._account, target.market, target.leg, "", Purpose.ENTRY),
-            request.origin.value,
+            request,
             levels_of(grid, wanted, terms),
             terms,
             mode.mode_of(bracket_id),
@@ -228,12 +234,3 @@ class Entering:
     def _event(self, name: str, level: Level, request: object, **fields: object) -> None:
         market, request_id = getattr(request, "market", ""), getattr(request, "request_id", "")
         self._ports.telemetry.event(name, level, market=market, request=request_id, **fields)
-
-
-def _overridden(distances: Distances, protection: Mapping[str, str]) -> Distances:
-    """The account's distances with those that a request gives. Raises InvalidInputError, which names the field."""
-    known = Distances.__struct_fields__
-    for name in protection:
-        if name not in known:
-            raise InvalidInputError("protection", name, f"one of {', '.join(known)}")
-    return structs.replace(distances, **{name: parse_distance(text, name) for name, text in protection.items()})

@@ -35,8 +35,8 @@ from holdfast.telemetry.port import Level
 
 Item = TypeVar("Item")
 SomeOutcome = TypeVar("SomeOutcome", bound=Outcome)
-# A journal entry and the claims of its orders, three writes each at most, are one transaction of 100.
-MOST_CLAIMED = 30
+# A journal entry and the claims of its orders, four writes each at most, are one transaction of 100.
+MOST_CLAIMED = 24
 # An exit in doubt, and which of its items to send again.
 Resend = tuple[JournalEntry, tuple[int, ...]]
 
@@ -180,7 +180,9 @@ class Executor:
             try:
                 outcomes = self._try(len(batch), send, exit)
             except ClaimLostError as lost:
-                # Another writer has these brackets in hand; the others are not held up by it.
+                # Another writer has these brackets in hand; the others are not held up by it. A claim of an entry
+                # may also rest on a market config that changed.
+                self._ports.cache.ticks_until_refresh = 0
                 self._report_dropped([Dropped(t, DropReason.CLAIM_LOST) for t in batch if t.market in lost.markets])
                 self._place([t for t in batch if t.market not in lost.markets], lane, decision_id, exit=exit)
                 continue

@@ -171,25 +171,15 @@ class Protecting:
     def _carry_out(
         self, view: AccountView, account: Account, before: Mapping[str, Bracket], steps: Mapping[str, Step]
     ) -> _Again:
-        work, claimed = ProtectiveWork(), dict[str, Bracket]()
         again = _Again()
-        wanted = []
-        for market, one in steps.items():
-            stored = self._store(before[market], one, will_claim=one.claim is not None and not one.cancels)
-            if stored is None:
-                continue
-            if one.resend:
-                wanted.append(market)
-            self._add(work, claimed, stored, one, is_current=view.is_current)
-            if one.wait == "window" and stored.exit is not None:
-                self._delayed(stored)
-            if one.wait == "cancel_unfinished":
-                again.soon(market, POLL_MS)
-            elif one.wait == "backoff" and stored.exit is not None:
-                again.soon(market, stored.exit.retry_at_ms - self._clock.now_ms())
+        stored = self._stored(before, steps, account)
+        work, claimed = ProtectiveWork(), dict[str, Bracket]()
+        for market, bracket in stored.items():
+            self._add(work, claimed, bracket, steps[market], is_current=view.is_current)
+            self._follow(bracket, steps[market].wait, again)
         if view.is_current:
             work.excess += self._orphans(account, before)
-        work.resends = self._resends(view, account, wanted)
+        work.resends = self._resends(view, account, [market for market in stored if steps[market].resend])
         executor = ProtectiveExecutor(
             self._ports,
             self._writes,
@@ -205,6 +195,27 @@ class Protecting:
         if view.is_current:
             self._close(steps, before)
         return again
+
+    def _stored(self, before: Mapping[str, Bracket], steps: Mapping[str, Step], account: Account) -> dict[str, Bracket]:
+        """The brackets as they are stored now, without those that another writer has in hand."""
+        stored = {}
+        for market, one in steps.items():
+            bracket = self._store(before[market], one, will_claim=one.claim is not None and not one.cancels)
+            if bracket is None:
+                continue
+            stored[market] = bracket
+            if before[market].state is BracketState.OPENING and bracket.state is not BracketState.OPENING:
+                self._closing.entered(bracket, account.position(market))
+        return stored
+
+    def _follow(self, bracket: Bracket, wait: str, again: _Again) -> None:
+        """What an exit that waits needs: another look soon, or an alarm."""
+        if wait == "cancel_unfinished":
+            again.soon(bracket.market, POLL_MS)
+        elif bracket.exit is not None and wait == "backoff":
+            again.soon(bracket.market, bracket.exit.retry_at_ms - self._clock.now_ms())
+        elif bracket.exit is not None and wait == "window":
+            self._delayed(bracket)
 
     def _delayed(self, bracket: Bracket) -> None:
         """The venue takes no such order now: said at once and every minute, until it goes out."""

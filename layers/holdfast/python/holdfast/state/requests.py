@@ -74,6 +74,17 @@ class Requests:
         done = StoredRequest(request, RequestState.DONE, now_ms, reason, words)
         return Put(Table.CONTROL, self._item(done), Equals("state", RequestState.TAKEN.value))
 
+    def finish(self, request_id: str, now_ms: int, reason: str, words: str) -> bool:
+        """A taken request is done. False where it is not taken, unknown by now, or done already."""
+        item = self._store.get(Key(Table.CONTROL, self._pk, f"{_OVER}{request_id}"))
+        if item is None or item["state"] != RequestState.TAKEN.value:
+            return False
+        try:
+            self._store.write(self.finishing(_stored(item).request, now_ms, reason, words))
+        except ConditionFailedError:
+            return False
+        return True
+
     def refuse(self, request: Request, now_ms: int, reason: str, words: str) -> bool:
         """Nothing is or will be sent for it. False: another writer decided it first."""
         return self._decide(StoredRequest(request, RequestState.REFUSED, now_ms, reason, words))
