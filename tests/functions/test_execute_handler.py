@@ -4,26 +4,20 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from functions.execute import handler
-from functions.execute.runtime import Runtime
+from functions.runtime import Runtime
 from holdfast.core.errors import InvalidInputError
 from holdfast.jobs.schedule import TickMessage, decode, encode, follow_ups, is_due, is_stale
-from holdfast.state.accounts import Accounts
-from holdfast.state.aws import AwsClients
-from holdfast.state.dynamodb import DynamoStore
 from holdfast.state.markets import DEFAULT_STRATEGY, MarketConfig, MarketConfigs
-from holdfast.state.tables import TableNames
 from local.aws.stand_in import LocalAws
+from tests.functions.deployed import Deployed, deployed_job
 from tests.jobs.account_world import PARAMETERS
-from tests.jobs.world import ACCOUNT, World, world
+from tests.jobs.world import ACCOUNT
 from tests.local.kalshi_member import ed25519_key, private_pem, public_pem
 
-CONTEXT = SimpleNamespace(log_stream_name="stream-1", aws_request_id="r")
 MINUTE = datetime(2026, 11, 25, 9, 46, tzinfo=UTC)
 MINUTE_MS = round(MINUTE.timestamp() * 1000)
 
@@ -61,51 +55,10 @@ def test_stale_and_undue_messages() -> None:
     ]
 
 
-class Deployed:
-    """The function against the AWS stand-in and the local venue, on the venue's clock."""
-
-    def __init__(self, made: World, clients: AwsClients, stage: str, queue_url: str) -> None:
-        self.made, self.clients, self.stage, self.queue_url = made, clients, stage, queue_url
-        self.store = DynamoStore(clients.dynamodb, TableNames(stage), made.clock)
-
-    def invoke(self, *bodies: str) -> list[str]:
-        """Returns the ids of the failed messages."""
-        records = [
-            {"messageId": f"m{number}", "body": body, "eventSource": "aws:sqs", "receiptHandle": "-"}
-            for number, body in enumerate(bodies)
-        ]
-        answer: dict[str, Any] = handler.handle({"Records": records}, CONTEXT)  # type: ignore[arg-type]
-        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-
-    def message(self, late_ms: int = 0, account: str = ACCOUNT, follow_up: bool = False) -> str:
-        at = datetime.fromtimestamp((self.made.clock.now_ms() - late_ms) / 1000, UTC)
-        return encode(TickMessage(account, at.isoformat(), follow_up))
-
-    def queued(self) -> list[dict[str, Any]]:
-        found = self.clients.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["All"])
-        counts = found["Attributes"]
-        return [counts["ApproximateNumberOfMessagesDelayed"], counts["ApproximateNumberOfMessages"]]  # type: ignore[list-item]
-
-
 @pytest.fixture
 def deployed(local_aws: LocalAws, stage: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
-    clients = local_aws.clients()
-    queue_url = clients.sqs.create_queue(QueueName=f"holdfast-{stage}-execute")["QueueUrl"]
-    with world() as made:
-        runtime = Runtime(clients, stage, queue_url, "stream-1", made.clock)
-        monkeypatch.setattr(handler, "_runtime", runtime)
-        ready = Deployed(made, clients, stage, queue_url)
-        secret = {"key_id": "key-of-us", "private_key": private_pem(ed25519_key("us"))}
-        clients.secrets.create_secret(Name=f"{stage}/keys", SecretString=json.dumps(secret))
-        account = type(made.account)(
-            account_id=ACCOUNT,
-            venue="kalshi",
-            environment="local",
-            secret_name=f"{stage}/keys",
-            base_url=made.server.origin,
-        )
-        Accounts(ready.store).save(account)
-        for market in made.markets:
+    with deployed_job(handler, local_aws, stage, monkeypatch) as ready:
+        for market in ready.made.markets:
             config = MarketConfig(market=market, strategy=DEFAULT_STRATEGY, parameters=PARAMETERS)  # type: ignore[arg-type]
             MarketConfigs(ready.store, ACCOUNT).save(config)
         yield ready
@@ -189,4 +142,4 @@ def test_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.delenv("HOLDFAST_STAGE", raising=False)
     with pytest.raises(InvalidInputError, match="HOLDFAST_STAGE"):
-        Runtime.from_environment("w")
+        Runtime.from_environment(handler.JOB, "w")

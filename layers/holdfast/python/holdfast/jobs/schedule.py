@@ -86,5 +86,10 @@ def follow_ups(message: TickMessage, interval_seconds: int) -> list[FollowUp]:
     ]
 
 
+def tick_now(account: str, now_ms: int) -> TickMessage:
+    """A tick out of turn, for what can't wait for the schedule. It sends no further messages."""
+    return TickMessage(account, _iso(now_ms), follow_up=True)
+
+
 def _iso(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat()

@@ -1,30 +1,47 @@
-"""What one Lambda process of the execute function keeps between events: clients, and the ports of each account."""
+"""What one Lambda process of a job keeps between events: clients, and the ports of each account."""
 
-import os
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from functions.settings import required
 from holdfast.assembly import assemble
 from holdfast.clock import Clock, SystemClock
-from holdfast.core.errors import InvalidInputError
-from holdfast.jobs.execute import execute
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.schedule import TickMessage, check_time, decode, encode, follow_ups, is_due, is_stale
 from holdfast.state.accounts import Account, Accounts, SecretsManager
 from holdfast.state.aws import AwsClients
 from holdfast.state.dynamodb import DynamoStore
 from holdfast.state.parameters import SsmParameters
+from holdfast.state.switch_set import Switches
 from holdfast.state.tables import TableNames
 from holdfast.telemetry.port import Level
 from holdfast.telemetry.powertools import PowertoolsTelemetry
 
 
-class Runtime:
-    """Serves tick messages. Accounts, secrets and venue connections are made at their first tick and kept."""
+class RunTick(Protocol):
+    """One tick of one account. It raises nothing that the next tick can repair."""
 
-    def __init__(self, clients: AwsClients, stage: str, queue_url: str, writer: str, clock: Clock) -> None:
-        self.telemetry = PowertoolsTelemetry("execute")
+    def __call__(self, account: Account, ports: Ports, clock: Clock, *, scheduled_at_ms: int) -> object:
+        """Run it; `scheduled_at_ms` is the schedule's time of this tick."""
+        ...
+
+
+class Job(NamedTuple):
+    """A job as its function runs it: one tick per message of its queue, as often as a switch of the account says."""
+
+    name: str
+    run: RunTick
+    interval_seconds: Callable[[Switches], int]
+
+
+class Runtime:
+    """Serves a job's tick messages. Accounts, secrets and venue connections are made at their first tick and kept."""
+
+    def __init__(self, job: Job, clients: AwsClients, stage: str, queue_url: str, writer: str, clock: Clock) -> None:
+        self.telemetry = PowertoolsTelemetry(job.name)
+        self._job = job
         self._clients = clients
         self._stage = stage
         self._queue_url = queue_url
@@ -36,9 +53,10 @@ class Runtime:
         self._accounts: dict[str, _Served] = {}
 
     @classmethod
-    def from_environment(cls, writer: str) -> "Runtime":
+    def from_environment(cls, job: Job, writer: str) -> "Runtime":
         """Configured by HOLDFAST_STAGE and HOLDFAST_QUEUE_URL. Raises InvalidInputError where one is missing."""
-        return cls(AwsClients(), _required("HOLDFAST_STAGE"), _required("HOLDFAST_QUEUE_URL"), writer, SystemClock())
+        stage, queue_url = required("HOLDFAST_STAGE"), required("HOLDFAST_QUEUE_URL")
+        return cls(job, AwsClients(), stage, queue_url, writer, SystemClock())
 
     def serve(self, body: str) -> None:
         """Run the tick of one message, after sending the minute's further ones. A stale message is counted, no more.
@@ -48,7 +66,7 @@ class Runtime:
         message = decode(body)
         check_time(message, self._clock.now_ms())
         account, ports = self._account(message.account)
-        interval_seconds = ports.switches.read().switches.execution_interval_seconds
+        interval_seconds = self._job.interval_seconds(ports.switches.read().switches)
         self._send_follow_ups(message, interval_seconds)
         if is_stale(message, self._clock.now_ms(), interval_seconds):
             self.telemetry.event(
@@ -56,7 +74,7 @@ class Runtime:
             )
             self.telemetry.metric("TicksStale", 1)
         elif is_due(message, interval_seconds):
-            execute(account, ports, self._clock, scheduled_at_ms=message.scheduled_at_ms)
+            self._job.run(account, ports, self._clock, scheduled_at_ms=message.scheduled_at_ms)
 
     def _account(self, account_id: str) -> tuple[Account, Ports]:
         """The account's ports, made anew where its credentials were rotated."""
@@ -115,10 +133,3 @@ class _Served(NamedTuple):
     account: Account
     ports: Ports
     credentials: int
-
-
-def _required(name: str) -> str:
-    value = os.environ.get(name, "")
-    if not value:
-        raise InvalidInputError(f"environment variable {name}", value, "a non-empty value")
-    return value

@@ -1,0 +1,1 @@
+"""The brackets function: bracket-status, one tick per queue message."""

@@ -1,0 +1,1 @@
+"""The signals function: entries and exits that other programs ask for become requests."""
