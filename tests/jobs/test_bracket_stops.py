@@ -100,7 +100,8 @@ def test_every_exit_rejected_for_an_hour_is_still_tried_alarmed_and_goes_out() -
             lived.check()
         bracket = lived.bracket
         assert bracket.state is BracketState.ATTENTION
-        assert bracket.exit is not None and bracket.exit.source is ExitSource.ARMED_STOP
+        assert bracket.exit is not None
+        assert bracket.exit.source is ExitSource.ARMED_STOP
         assert bracket.exit.failures >= 120, "at least one attempt a tick, for ever"
         assert bracket.naked.cause is NakedClass.REFUSED
         assert lived.made.exchange.calls[PLACE] <= 4 * 121, "and no storm of them"

@@ -38,7 +38,7 @@ def step(bracket: Bracket, scene: Scene) -> Step:
 
 
 def after_attempt(bracket: Bracket, outcome: PlaceOutcome, now_ms: int) -> Bracket:
-    """The bracket after its exit order was answered.
+    """The bracket after its exit order, or the cancel before it, was answered.
 
     One that sold something, or rests, is no failure; one of unknown outcome is resolved by the journal first. All
     others are tried again after a back-off, for ever.
@@ -79,21 +79,20 @@ def _exit(bracket: Bracket, scene: Scene) -> Step:
     if form is None or not facts.takes_cancels:
         # The take profit stays, or goes back: it is the only protection that the venue takes now.
         return structs.replace(take_profit_legs(bracket, scene), wait="window", naked=NakedClass.WINDOW)
-    ours = [order for order in facts.certain if order.purpose is not None]
+    is_first_hard = scene.decision.take_liquidity and not exit.failures
+    if now_ms < exit.retry_at_ms and not is_first_hard:
+        return Step(bracket, wait="backoff", naked=naked)
+    ours = [order for order in facts.cancelable if order.purpose is not None]
     cancels = tuple(order for order in ours if not _serves(order, form))
     if len(cancels) < len(ours):
         # A post-only exit at today's price rests already; it keeps its place in the queue.
         return Step(bracket, cancels=cancels, wait="resting", naked=NakedClass.WINDOW)
     if facts.unfinished and not _may_send_anyway(exit, scene):
         return Step(bracket, cancels=cancels, wait="cancel_unfinished", naked=naked)
-    is_first_hard = scene.decision.take_liquidity and not exit.failures
-    if now_ms < exit.retry_at_ms and not is_first_hard:
-        return Step(bracket, cancels=cancels, wait="backoff", naked=naked)
-    deadline_ms = now_ms + scene.policy.cancel_timeout_ms
     claim = structs.replace(
         bracket,
         attempt=bracket.attempt + 1,
-        exit=structs.replace(exit, sends=exit.sends + 1, size=facts.held, deadline_ms=deadline_ms),
+        exit=structs.replace(exit, sends=exit.sends + 1, size=facts.held),
     )
     return Step(bracket, claim=claim, cancels=cancels, exit=form, naked=naked)
 

@@ -24,8 +24,10 @@ class Facts(Struct, frozen=True):
     """What is known of one bracket's market. Own sizes; the orders are live as far as anyone can know.
 
     `held` counts what answers say was filled, of which `unbooked` is not in the ledger yet; it is negative where the
-    other outcome is held. `settled` is the part of it that the venue can't take back any more. `ours` are our orders of
-    any purpose in this market, `doubtful` those that may be over although lists show them. `unknown_exit` and
+    other outcome is held. `settled` is the part of it that the venue can't take back any more; `provisional`: it may
+    still take back a fill of this market, so that what was sold would be held again. `ours` are our orders of any
+    purpose in this market, `doubtful` those that may be over although lists show them, of which `overdue` had their
+    cancel sent longer ago than anybody waits for its answer. `unknown_exit` and
     `unknown_leg`: an exit or a take profit was sent and nobody knows whether it rests or filled. `entering`: the entry
     may still fill. `book` is net of our own orders.
     """
@@ -33,8 +35,10 @@ class Facts(Struct, frozen=True):
     held: int
     settled: int
     unbooked: int
+    provisional: bool
     ours: tuple[OpenOrder, ...]
     doubtful: frozenset[str]
+    overdue: frozenset[str]
     unknown_exit: bool
     unknown_leg: bool
     entering: bool
@@ -52,6 +56,14 @@ class Facts(Struct, frozen=True):
     def certain(self) -> tuple[OpenOrder, ...]:
         """Our orders that certainly rest: those that may be over are not cancelled again."""
         return tuple(order for order in self.ours if order.order_id not in self.doubtful)
+
+    @property
+    def cancelable(self) -> tuple[OpenOrder, ...]:
+        """Our orders that an exit has cancelled: also, once more, those whose cancel got no answer in time.
+
+        A second cancel can do no harm, and its answer says what the first one's would have said.
+        """
+        return tuple(o for o in self.ours if o.order_id not in self.doubtful or o.order_id in self.overdue)
 
     @property
     def unfinished(self) -> bool:
@@ -122,7 +134,11 @@ def source_of(bracket: Bracket, reduced_by: str) -> ExitSource:
 
 
 def finish(bracket: Bracket, scene: Scene) -> Step:
-    """Nothing is held: what still rests of ours goes, and with nothing left in doubt the bracket is over."""
+    """Nothing is held: what still rests of ours goes, and with nothing left in doubt the bracket is over.
+
+    Matched is not settled: while the venue may still take a fill back, the bracket stays, its exit with it, and goes on
+    from there should that happen.
+    """
     facts = scene.facts
     resting = tuple(order for order in facts.ours if order.purpose in REDUCING)
     if resting:
@@ -132,6 +148,8 @@ def finish(bracket: Bracket, scene: Scene) -> Step:
         return Step(bracket, wait="unknown_outcome")
     if facts.entering or facts.unbooked:
         return Step(bracket, wait="entering" if facts.entering else "unbooked")
+    if facts.provisional:
+        return Step(bracket, wait="unsettled")
     return Step(bracket, wait="disputed") if bracket.disputed else Step(bracket, close=True)
 
 
@@ -153,7 +171,7 @@ def undo_flip(bracket: Bracket, scene: Scene) -> Step:
     best = facts.top.ask if bracket.side is Side.BUY else facts.top.bid
     if facts.is_over or not facts.takes_cancels or best is None:
         return Step(bracket, wait="window", naked=NakedClass.WINDOW if best else NakedClass.BLIND)
-    cancels = tuple(order for order in facts.certain if order.purpose is not None)
+    cancels = tuple(order for order in facts.cancelable if order.purpose is not None)
     if facts.unknown_exit or facts.unfinished:
         return Step(bracket, cancels=cancels, resend=True, wait="unknown_outcome", naked=NakedClass.EXITING)
     target = TargetOrder(

@@ -1,6 +1,6 @@
 """What an account's view says of each bracket: what is held, what rests, what is in doubt."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from holdfast.core.book import OrderBook
 from holdfast.core.bracket import Bracket, held_size, own_price
@@ -20,7 +20,7 @@ _EXITS = frozenset({Purpose.EXIT, Purpose.STOP})
 class Account:
     """One look at an account, by market."""
 
-    def __init__(self, ports: Ports, watch: VenueWatch, view: AccountView, now_ms: int) -> None:
+    def __init__(self, ports: Ports, watch: VenueWatch, view: AccountView, now_ms: int, cancel_timeout_ms: int) -> None:
         self._rules = ports.cache.rules
         self._watch = watch
         self._now_ms = now_ms
@@ -36,6 +36,7 @@ class Account:
         for entry in view.entries:
             if entry.operation is Operation.PLACE:
                 self._note(entry)
+        self._overdue = view.doubtful - _canceled_since(view.entries, now_ms - cancel_timeout_ms)
 
     def position(self, market: str) -> Position:
         """A market's position as it is booked."""
@@ -57,8 +58,10 @@ class Account:
             held=held,
             settled=max(held - unsettled, 0),
             unbooked=self.view.unbooked.get(market, 0),
+            provisional=market in self.view.provisional,
             ours=tuple(self.orders.get(market, ())),
             doubtful=self.view.doubtful,
+            overdue=self._overdue,
             unknown_exit=bool(unknown & _EXITS),
             unknown_leg=Purpose.TAKE_PROFIT in unknown,
             entering=market in self._entering,
@@ -84,3 +87,14 @@ class Account:
                 self._unknown.setdefault(item.market, set()).add(entry.purpose)
             if entry.purpose is Purpose.ENTRY:
                 self._entering.add(item.market)
+
+
+def _canceled_since(entries: Sequence[JournalEntry], since_ms: int) -> set[str]:
+    """Orders whose cancel was sent since then, or was answered: nothing is overdue about those."""
+    return {
+        item.order_id
+        for entry in entries
+        if entry.operation is not Operation.PLACE
+        for item in entry.items
+        if not item.is_unknown or entry.sent_at_ms > since_ms
+    }

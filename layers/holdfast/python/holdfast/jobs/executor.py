@@ -72,6 +72,8 @@ class Executor:
         self._unsellable: set[str] = set()
         # Markets with an order that is over, and nobody said how much of it had filled.
         self._unsaid: set[str] = set()
+        # Why the venue refused to cancel an order that it knows, by market.
+        self.uncanceled: dict[str, Refused] = {}
         # What cancelled orders had filled when they ended, beyond what the fills showed.
         self._filled: Counter[tuple[str, Side]] = Counter()
         self.done = Execution()
@@ -155,6 +157,8 @@ class Executor:
             for order, outcome in zip(batch, outcomes, strict=True):
                 if not isinstance(outcome, Canceled):
                     unfinished.append(order)
+                    if isinstance(outcome, Refused) and outcome.reason is not Refusal.NOT_FOUND:
+                        self.uncanceled[order.market] = outcome
                 elif not outcome.says_fills:
                     self._unsaid.add(order.market)
                 elif outcome.reduced_by < order.remaining:

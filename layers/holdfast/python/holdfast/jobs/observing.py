@@ -32,7 +32,8 @@ class AccountView(Struct, frozen=True):
     `is_current` False: the list is older than writes that the journal has already forgotten; nothing may be placed
     on its strength. `unbooked`: signed sizes by market that were filled but are in no position yet. `in_doubt`:
     journal entries that could be resolved by now, and were not. `entries`: every entry that the list need not show yet.
-    `unsettled`: signed sizes by market of fills that the venue may still take back. `booked` counts new fills.
+    `unsettled`: signed sizes by market of fills that the venue may still take back; `provisional` are the markets that
+    have such fills, also where their sizes cancel out. `booked` counts new fills.
     `as_of_ms`: fills and ends of orders after it may be missing.
     """
 
@@ -44,6 +45,7 @@ class AccountView(Struct, frozen=True):
     in_doubt: tuple[JournalEntry, ...]
     entries: tuple[JournalEntry, ...]
     unsettled: dict[str, int]
+    provisional: frozenset[str]
     is_current: bool
     as_of_ms: int
     booked: int
@@ -108,6 +110,7 @@ class Observer:
             in_doubt=tuple(in_doubt),
             entries=tuple(entry for entry in entries if entry.entry_id not in retired),
             unsettled=_unsettled(fills),
+            provisional=frozenset(fill.market for fill in fills if not (fill.final or fill.void)),
             is_current=is_current,
             as_of_ms=listed.as_of_ms or listed.requested_at_ms,
             booked=booked,

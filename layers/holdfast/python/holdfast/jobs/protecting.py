@@ -65,7 +65,7 @@ class _Again:
     """Which markets need another pass, and how long to wait before it."""
 
     markets: set[str] = field(default_factory=set)
-    wait_ms: int = POLL_MS
+    wait_ms: int = EXIT_BUDGET_MS
 
     def soon(self, market: str, wait_ms: int) -> None:
         self.markets.add(market)
@@ -100,17 +100,22 @@ class Protecting:
         self._closing = Closing(ports, self._account, clock, decision_id, self._one, blacklist)
         self.report = ProtectingReport()
 
-    def run(self, view: AccountView) -> ProtectingReport:
-        """Pass after pass until nothing more can be done for an exit in this tick."""
+    def run(self, known: dict[str, Bracket], view: AccountView) -> ProtectingReport:
+        """Pass after pass until nothing more can be done for an exit in this tick.
+
+        The brackets are always read before the account: one that was opened later would be judged by orders, fills and
+        a journal from before its entry, and be closed for empty.
+        """
         until_ms = self._clock.now_ms() + max(EXIT_BUDGET_MS, 2 * self._policy.cancel_timeout_ms)
         hot: set[str] | None = None
         for number in range(MOST_PASSES):
-            again = self._pass(view, hot)
+            again = self._pass(known, view, hot)
             self.report.passes = number + 1
             if not again.markets or self._clock.now_ms() + again.wait_ms >= until_ms:
                 break
             self._clock.sleep_ms(again.wait_ms)
             hot = again.markets
+            known = self._brackets.open()
             view = self._observe()
         self.report.closed = len(self._closing.closed)
         for cause in NakedClass:
@@ -118,10 +123,9 @@ class Protecting:
                 self._ports.telemetry.metric("NakedPositions", self.report.naked[cause], cause=cause.value)
         return self.report
 
-    def _pass(self, view: AccountView, hot: set[str] | None) -> _Again:
+    def _pass(self, known: dict[str, Bracket], view: AccountView, hot: set[str] | None) -> _Again:
         now_ms = self._clock.now_ms()
-        account = Account(self._ports, self._watch, view, now_ms)
-        known = self._brackets.open()
+        account = Account(self._ports, self._watch, view, now_ms, self._policy.cancel_timeout_ms)
         known = tell_brackets(self._ports, self._account, self._brackets, known, now_ms)
         adopting = Adopting(self._ports, self._brackets, self._account, self._switches, self._decision_id, now_ms)
         found = [] if hot is not None else adopting.unprotected(view.positions, known)
@@ -176,7 +180,7 @@ class Protecting:
         work, claimed = ProtectiveWork(), dict[str, Bracket]()
         for market, bracket in stored.items():
             self._add(work, claimed, bracket, steps[market], is_current=view.is_current)
-            self._follow(bracket, steps[market].wait, again)
+            self._follow(bracket, steps[market], again)
         if view.is_current:
             work.excess += self._orphans(account, before)
         work.resends = self._resends(view, account, [market for market in stored if steps[market].resend])
@@ -189,11 +193,10 @@ class Protecting:
             dry_run=False,
         )
         executor.protect(work, self._decision_id)
-        for market in executor.held_back:
-            again.soon(market, 0 if market in executor.ended_silently else POLL_MS)
+        self._held_back(executor, stored, again)
         self._heed(executor, claimed, steps, again)
         if view.is_current:
-            self._close(steps, before)
+            self._close({market: bracket for market, bracket in stored.items() if steps[market].close}, steps)
         return again
 
     def _stored(self, before: Mapping[str, Bracket], steps: Mapping[str, Step], account: Account) -> dict[str, Bracket]:
@@ -208,9 +211,15 @@ class Protecting:
                 self._closing.entered(bracket, account.position(market))
         return stored
 
-    def _follow(self, bracket: Bracket, wait: str, again: _Again) -> None:
-        """What an exit that waits needs: another look soon, or an alarm."""
-        if wait == "cancel_unfinished":
+    def _follow(self, bracket: Bracket, one: Step, again: _Again) -> None:
+        """What an exit that waits, or a take profit to be replaced, needs: another look soon, or an alarm."""
+        wait = one.wait
+        if one.excess:
+            again.soon(bracket.market, 0)
+        elif wait == "fills_may_lag" and bracket.lacking is not None:
+            since_ms = self._clock.now_ms() - bracket.lacking.since_ms
+            again.soon(bracket.market, self._policy.reads_lag_ms + 1 - since_ms)
+        elif wait == "cancel_unfinished":
             again.soon(bracket.market, POLL_MS)
         elif bracket.exit is not None and wait == "backoff":
             again.soon(bracket.market, bracket.exit.retry_at_ms - self._clock.now_ms())
@@ -290,6 +299,18 @@ class Protecting:
                 found += mine
         return found
 
+    def _held_back(self, executor: ProtectiveExecutor, stored: Mapping[str, Bracket], again: _Again) -> None:
+        """Exits whose cancels are not over. A venue that refuses to cancel is not asked every second, but for ever."""
+        now_ms = self._clock.now_ms()
+        for market in executor.held_back:
+            refused = executor.uncanceled.get(market)
+            after = after_attempt(stored[market], refused, now_ms) if refused else stored[market]
+            if refused and after.exit is not None:
+                self._save_after(after)
+                again.soon(market, after.exit.retry_at_ms - now_ms)
+            else:
+                again.soon(market, 0 if market in executor.ended_silently else POLL_MS)
+
     def _heed(
         self,
         executor: ProtectiveExecutor,
@@ -324,15 +345,11 @@ class Protecting:
             # Another writer went on from the claim: what it saw of the venue is newer.
             self._event("CLAIM_LOST", Level.INFO, market=bracket.market)
 
-    def _close(self, steps: Mapping[str, Step], before: Mapping[str, Bracket]) -> None:
-        flat: dict[str, Bracket] = {}
-        for market, one in steps.items():
-            if one.close:
-                if one.dust:
-                    self._closing.write_off(market)
-                stored = self._brackets.get(market)
-                if stored is not None and stored.bracket_id == before[market].bracket_id:
-                    flat[market] = stored
+    def _close(self, flat: Mapping[str, Bracket], steps: Mapping[str, Step]) -> None:
+        """Close what was flat when we looked, in the versions of then: what was added since is not closed with it."""
+        for market in flat:
+            if steps[market].dust:
+                self._closing.write_off(market)
         self._closing.close(flat)
 
     def _report_move(self, before: Bracket, after: Bracket) -> None:
