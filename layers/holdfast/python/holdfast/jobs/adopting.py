@@ -36,11 +36,14 @@ class Adopting:
     ) -> list[StoredPosition]:
         """Positions without a bracket in markets that nobody quotes: there the inventory stop guards them."""
         quoted = {config.market for config in self._ports.cache.configs if config.mode == "quote"}
-        return [
+        found = [
             stored
             for market, stored in positions.items()
             if stored.position.size and market not in known and market not in quoted
         ]
+        # A position can be younger than the brackets that were read before it.
+        protected = self._brackets.open() if found else {}
+        return [stored for stored in found if stored.position.market not in protected]
 
     def adopt(self, found: Sequence[StoredPosition], books: Mapping[str, OrderBook]) -> list[Bracket]:
         """The brackets that were opened around them; the others are said, and counted as naked, until they have one."""

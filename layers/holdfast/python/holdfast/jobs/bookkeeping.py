@@ -6,6 +6,8 @@ from itertools import groupby
 from msgspec import structs
 
 from holdfast.core.errors import ConditionFailedError
+from holdfast.core.floors import is_dust
+from holdfast.core.market import MarketRules
 from holdfast.core.orders import Fill, Settlement
 from holdfast.core.positions import (
     LedgerKind,
@@ -95,10 +97,14 @@ class Bookkeeper:
             return True
         raise contended(f"settlement of {settlement.market}")
 
-    def write_off_dust(self, market: str, now_ms: int, decision_id: str) -> bool:
-        """Close what is too small to be sold out of the ledger, at nothing; False where nothing is held any more."""
+    def write_off_dust(self, rules: MarketRules, now_ms: int, decision_id: str) -> bool:
+        """Close what is too small to be sold out of the ledger, at nothing; False where nothing is held any more, or
+        more than dust by now."""
+        market = rules.market
         for _ in attempts():
             stored = self._ledger.position(market)
+            if not is_dust(abs(stored.position.size), rules):
+                return False
             after, lines = write_off(stored.position, f"dust#{market}#{stored.version}", now_ms, decision_id)
             if not lines:
                 return False

@@ -125,6 +125,7 @@ class BracketsTick:
         switches = reading.switches
         self.watch.look()
         observer = Observer(self.ports, self.writes, self._clock)
+        opened = Brackets(self.ports.store, self.account).open()
         view = observer.observe()
         self.ports.throttle.succeeded("read")
         self._report.booked = view.booked
@@ -132,15 +133,14 @@ class BracketsTick:
         one = capabilities.scale.one if capabilities.netting else None
         upkeep = Upkeep(self.ports, self.account, self._clock)
         held = {market for market, stored in view.positions.items() if stored.position.size}
-        opened = Brackets(self.ports.store, self.account).open().keys()
-        upkeep.refresh(switches.config_refresh_ticks, held | opened)
+        upkeep.refresh(switches.config_refresh_ticks, held | opened.keys())
         upkeep.settle(view.positions, one)
         protecting = Protecting(
             self.ports, self.writes, self.watch, self._clock, switches, self.decision_id, observer.observe
         )
         self._report.protecting = protecting.report
         try:
-            protecting.run(view)
+            protecting.run(opened, view)
         finally:
             self.watch.finish(Execution())
             if self.watch.note != self._note:

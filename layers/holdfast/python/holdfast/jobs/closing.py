@@ -47,7 +47,8 @@ class Closing:
 
     def write_off(self, market: str) -> None:
         """Close what is too small to sell out of the ledger, by name."""
-        self._bookkeeper.write_off_dust(market, self._clock.now_ms(), self._decision_id)
+        rules = self._ports.cache.rules[market]
+        self._bookkeeper.write_off_dust(rules, self._clock.now_ms(), self._decision_id)
 
     def close(self, flat: Mapping[str, Bracket]) -> None:
         """Close these brackets, each after a fresh look at the venue's own positions (armed-until-flat)."""
