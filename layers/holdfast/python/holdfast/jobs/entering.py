@@ -39,7 +39,7 @@ from holdfast.jobs.observing import AccountView
 from holdfast.jobs.ports import Ports
 from holdfast.state.blacklist import Blacklist
 from holdfast.state.brackets import Brackets
-from holdfast.state.markets import MarketConfigs
+from holdfast.state.markets import MarketConfig, MarketConfigs
 from holdfast.state.port import Claim
 from holdfast.state.requests import Requests, StoredRequest
 from holdfast.state.switch_set import Switches
@@ -81,6 +81,7 @@ class Entering:
             further=FurtherEntries(switches.further_entries),
         )
         self._asked = self._open_requests()
+        self._market_configs: dict[str, MarketConfig] = {}
 
     @property
     def markets(self) -> set[str]:
@@ -96,6 +97,8 @@ class Entering:
         if not self._asked:
             return entries
         now_ms = self._clock.now_ms()
+        # As they are now: those that are cached are older than what an earlier entry has made of its market.
+        self._market_configs = {config.market: config for config in self._configs.list()}
         open_brackets = self._brackets.open()
         needing = sorted(market for market, one in open_brackets.items() if one.state is BracketState.ATTENTION)
         halts += tuple(f"{ATTENTION}:{market}" for market in needing)
@@ -165,7 +168,7 @@ class Entering:
         refusal = refusal_of_entry(grid, wanted, terms)
         if refusal:
             return EntryRefusal(NoEntry.PROTECTION, refusal)
-        config = next((config for config in self._ports.cache.configs if config.market == request.market), None)
+        config = self._market_configs.get(request.market)
         taking = (
             *self._requests.taking(request, now_ms, f"entry of {self._scale.size_text(target.size)}"),
             self._configs.protecting(request.market, config),
@@ -194,7 +197,7 @@ class Entering:
     def _market(
         self, market: str, books: Mapping[str, OrderBook], barred: Mapping[str, int], now_ms: int
     ) -> EntryMarket:
-        config = next((config for config in self._ports.cache.configs if config.market == market), None)
+        config = self._market_configs.get(market)
         book = books.get(market)
         return EntryMarket(
             market=market,
