@@ -89,3 +89,25 @@ def test_request_tells_what_came_of_it_and_its_market_is_one_to_protect() -> Non
         config = world.configs.get("M-1")
         assert config is not None
         assert config.mode == "protect"
+
+
+def test_distances_that_do_not_fit_each_other_refuse_entries_and_are_said() -> None:
+    """A take profit inside spread and fees loses money on every trade that wins."""
+    with protected_world() as (world, held):
+        world.switch(take_profit="0.03")
+        held.enter()
+        assert held.brackets.open() == {}
+        (known,) = held.requests.known()
+        assert (known.state, known.reason) == (RequestState.OPEN, "halted")
+        (said,) = world.events("PROTECTION_MISALIGNED")
+        assert "take_profit" in str(said["findings"])
+
+
+def test_distance_in_atr_is_refused_where_no_atr_is_known() -> None:
+    with protected_world() as (world, held):
+        world.switch(stop_loss="1.8atr", soft_stop="1.8atr")
+        held.enter()
+        (known,) = held.requests.known()
+        assert (known.state, known.reason) == (RequestState.REFUSED, "protection")
+        assert "ATR" in known.words
+        assert world.resting() == []

@@ -123,7 +123,7 @@ class Exit(Struct, frozen=True):
     `trigger` is the executable price that made it due, `intended` the level that it was to sell at, `mark` the last
     price that could be trusted: floors are measured from it. `sends` counts the orders sent for it; the next exists
     only when the one before is over. `failures` counts those in a row that sold nothing; the next goes out at
-    `retry_at_ms`. Another writer may take over after `deadline_ms`. `alarmed`: a person was called.
+    `retry_at_ms`. `alarmed`: a person was called. Whoever finds a writer gone goes on from the journal's entries.
     """
 
     source: ExitSource
@@ -136,7 +136,6 @@ class Exit(Struct, frozen=True):
     sends: int = 0
     failures: int = 0
     retry_at_ms: int = 0
-    deadline_ms: int = 0
     alarmed: bool = False
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from holdfast.clock import Clock
 from holdfast.core.errors import HoldfastError, StoreError, VenueRateLimitedError
+from holdfast.jobs.alignment import check_alignment
 from holdfast.jobs.execution import Execution
 from holdfast.jobs.observing import Observer
 from holdfast.jobs.ports import Ports
@@ -107,6 +108,7 @@ class BracketsTick:
             self.ports.telemetry.metric("SwitchesInvalid", 1)
         self.ports.throttle.begin_tick(reading.switches.max_wait_seconds * 1000, self.decision_id)
         self._connect()
+        check_alignment(self.ports, reading.switches, self._clock.now_ms())
         self._protect(reading)
         self._redeem(reading)
 

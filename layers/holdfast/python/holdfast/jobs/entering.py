@@ -11,7 +11,6 @@ from decimal import Decimal
 from msgspec import structs
 
 from holdfast.clock import Clock
-from holdfast.core.alignment import alignment_of, typical_setup
 from holdfast.core.blacklist import BlacklistPolicy
 from holdfast.core.book import BookState, OrderBook
 from holdfast.core.bracket import BracketState, own_price
@@ -34,6 +33,7 @@ from holdfast.core.orders import Purpose, TargetOrder, client_order_id
 from holdfast.core.positions import Position
 from holdfast.core.requests import EntryRequest
 from holdfast.core.risk import RiskLimits
+from holdfast.jobs.alignment import check_alignment
 from holdfast.jobs.deciding import STALE_AFTER_MS
 from holdfast.jobs.observing import AccountView
 from holdfast.jobs.ports import Ports
@@ -102,7 +102,7 @@ class Entering:
         open_brackets = self._brackets.open()
         needing = sorted(market for market, one in open_brackets.items() if one.state is BracketState.ATTENTION)
         halts += tuple(f"{ATTENTION}:{market}" for market in needing)
-        halts += self._misaligned()
+        halts += check_alignment(self._ports, self._switches, now_ms)
         policy = BlacklistPolicy(self._switches.blacklist_days, self._switches.blacklist_attempts)
         barred = Blacklist(self._ports.store, self._account).until_ms(policy, now_ms)
         account = EntryAccount(
@@ -209,19 +209,6 @@ class Entering:
             blacklisted_until_ms=barred.get(market, 0),
             priority=config.priority if config else 0,
         )
-
-    def _misaligned(self) -> tuple[str, ...]:
-        """The layers of new brackets that do not fit each other: they refuse entries, and stand in the log."""
-        switches = self._switches
-        if switches.distances.needs_atr:
-            return ("atr_missing",)
-        rests = switches.use_concurrent_orders and switches.ab_concurrent_share > 0
-        setup = typical_setup(switches.distances, self._scale, self._ports.venue.capabilities.fees, rests=rests)
-        found = alignment_of(setup)
-        if found.has_errors:
-            problems = [str(finding) for finding in found.findings]
-            self._ports.telemetry.event("PROTECTION_MISALIGNED", Level.ERROR, problems=problems)
-        return ("protection_misaligned",) if found.has_errors else ()
 
     def _refuse(self, stored: StoredRequest, refusal: EntryRefusal, now_ms: int) -> None:
         request = stored.request
