@@ -47,6 +47,7 @@ class Cache:
     reported_differences: dict[str, int] = field(default_factory=dict)
     unlisted: frozenset[str] = frozenset()
     settlements_read_at_ms: int = 0
+    scanned_at_ms: int = 0
     said_at_ms: dict[str, int] = field(default_factory=dict)
     disagrees_since_ms: dict[str, int] = field(default_factory=dict)
     access: "AccessSeen" = field(default_factory=lambda: AccessSeen())

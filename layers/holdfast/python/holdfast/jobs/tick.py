@@ -28,6 +28,7 @@ from holdfast.jobs.halting import HaltCheck, risk_limits
 from holdfast.jobs.observing import AccountView, Observer
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.recording import record_pauses, report_decisions
+from holdfast.jobs.scanning import Scanning
 from holdfast.jobs.upkeep import Upkeep
 from holdfast.jobs.venue_watch import VenueWatch
 from holdfast.jobs.writes import Writes
@@ -99,6 +100,7 @@ class Tick:
         self.watch.look()
         capabilities = self.ports.venue.capabilities
         one = capabilities.scale.one if capabilities.netting else None
+        self._scan(reading)
         view = Observer(self.ports, self.writes, self.clock).observe()
         self.ports.throttle.succeeded("read")
         limits = risk_limits(switches, capabilities)
@@ -167,6 +169,12 @@ class Tick:
             self.ports.throttle.prepay("read", tokens, exit=True)
             self._exits_only = True
             self._event("READS_FOR_EXITS_ONLY", Level.WARNING)
+
+    def _scan(self, reading: SwitchReading) -> None:
+        """Before the account is read: a list takes seconds, and what is decided on must be fresh."""
+        halted = self.halts.reasons or self.watch.halt_reasons or self.ports.cache.access.reasons
+        if reading.valid and not (self._exits_only or reading.switches.halt or halted):
+            Scanning(self.ports, self.account, self.clock, reading.switches, self.decision_id).scan()
 
     def _read_books(self, positions: dict[str, Position], asked: Set[str]) -> dict[str, OrderBook]:
         """Books of every market that is quoted, held or `asked` for. One that can't be read is missing: no quotes."""
