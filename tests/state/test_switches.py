@@ -177,11 +177,6 @@ def test_default_that_no_longer_fits_is_named_as_the_default() -> None:
         ({"scan_min_price": "0.90"}, "scan_min_price", "scan_max_price (0.90)"),
         ({"scan_max_hours_to_close": "1"}, "scan_min_minutes_to_close", "scan_max_hours_to_close (1 hours)"),
         ({"price_stale_seconds": "29"}, "price_stale_seconds", "order_check_interval_seconds (30)"),
-        (
-            {"full_reconcile_seconds": "60", "order_check_interval_seconds": "120", "price_stale_seconds": "120"},
-            "full_reconcile_seconds",
-            "order_check_interval_seconds (120)",
-        ),
         ({"order_check_interval_seconds": "45"}, "order_check_interval_seconds", "a divisor of 60"),
     ],
 )

@@ -40,7 +40,6 @@ class ProtectionSwitches(BaseModel):
     trailing_activation: DistanceText = distance("0.05", "Gain from which on the trailing stop is active.")
     trailing_distance: DistanceText = distance("0.04", "How far below the best price since then it sells.")
     max_position_hours: int = whole(0, 0, 8760, "Exit a position of this age; 0: never for its age.")
-    limit_order_max_minutes: int = whole(60, 1, 10_080, "How long an entry's limit order may be open.")
     entry_slippage: Decimal = price("0.02", "How far beyond the best price an entry may pay.")
     exit_slippage: Decimal = price("0.03", "How far below the last trusted price an exit may sell at first.")
     exit_slippage_step: Decimal = price("0.03", "How much further after each exit_widen_seconds.")
@@ -71,7 +70,6 @@ class ProtectionSwitches(BaseModel):
     order_check_interval_seconds: int = whole(
         30, 1, 900, "Seconds from one bracket tick to the next: a divisor of 60, or whole minutes."
     )
-    full_reconcile_seconds: int = whole(600, 30, 86_400, "Read everything from the venue at least this often.")
     price_stale_seconds: int = whole(60, 1, 900, "An older price protects nothing: the position counts as naked.")
     capital_total: Decimal = dollars("1000", "Most that entries may have at risk together.")
     max_trade_size: Decimal = dollars("50", "Most that one entry may cost, fees included.")
@@ -131,11 +129,6 @@ class ProtectionSwitches(BaseModel):
                 self.price_stale_seconds < interval,
                 "price_stale_seconds",
                 f"at least order_check_interval_seconds ({interval}); no price would last until the next tick",
-            ),
-            (
-                self.full_reconcile_seconds < interval,
-                "full_reconcile_seconds",
-                f"at least order_check_interval_seconds ({interval})",
             ),
             (
                 self.exit_slippage > self.exit_slippage_most,
