@@ -15,6 +15,8 @@ from holdfast.core.market import Side
 from holdfast.core.orders import Fill, Purpose, Settlement, split_reducing
 
 LATE_FILLS_MS = 600_000
+# Orders of one market that answers can still speak of while no read of fills shows them; a protected market has few.
+_MOST_REMEMBERED = 16
 
 
 class LedgerKind(StrEnum):
@@ -34,7 +36,8 @@ class Position(Struct, frozen=True):
 
     `cost` is what the open size cost without fees, at average cost. `realized` is before fees, as venues state it.
     `entered` is all the size that was ever opened and `spent` what it cost; `reduced_by` names what last made the
-    position smaller: an order's purpose, "foreign", or "settlement".
+    position smaller: an order's purpose, "foreign", or "settlement". `booked` is how much of each of the last orders
+    that were no quotes is in here, by order id: a read of fills can be older than this.
     """
 
     market: str
@@ -45,6 +48,7 @@ class Position(Struct, frozen=True):
     entered: int = 0
     spent: int = 0
     reduced_by: str = ""
+    booked: dict[str, int] = {}
 
     @property
     def cash(self) -> int:
@@ -134,6 +138,8 @@ def apply_fill(
             )
         )
         position = after
+    if purpose is not None and purpose is not Purpose.QUOTE:
+        position = _remembering(position, fill)
     return position, tuple(lines)
 
 
@@ -152,6 +158,7 @@ def apply_settlement(position: Position, settlement: Settlement) -> tuple[Positi
         entered=position.entered,
         spent=position.spent,
         reduced_by=LedgerKind.SETTLEMENT.value if position.size else position.reduced_by,
+        booked=position.booked,
     )
     if after == position:
         return position, ()
@@ -245,6 +252,13 @@ def _counted(after: Position, before: Position, size: int, kind: LedgerKind, pur
     if is_closing:
         return structs.replace(after, reduced_by=purpose.value if purpose else LedgerKind.FOREIGN.value)
     return structs.replace(after, entered=before.entered + size, spent=before.spent + after.cost - before.cost)
+
+
+def _remembering(position: Position, fill: Fill) -> Position:
+    """The position with the sum of this fill's order, in place of the oldest sums where there are many."""
+    booked = dict(position.booked)
+    booked[fill.order_id] = booked.pop(fill.order_id, 0) + (-fill.size if fill.void else fill.size)
+    return structs.replace(position, booked=dict(list(booked.items())[-_MOST_REMEMBERED:]))
 
 
 def _traded(position: Position, side: Side, price: int, size: int, fee: int, one: int) -> Position:

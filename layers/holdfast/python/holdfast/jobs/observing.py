@@ -84,6 +84,10 @@ class Observer:
         filled: Counter[str] = Counter()
         for fill in fills:
             filled[fill.order_id] += 0 if fill.void else fill.size
+        for stored in positions.values():
+            # Another reader can have booked from a fresher copy: what it booked is no fill that is still to come.
+            for order_id, size in stored.position.booked.items():
+                filled[order_id] = max(filled[order_id], size)
         merged = reconcile(listed.orders, entries, horizon_ms=horizon_ms, filled=filled)
         is_current = horizon_ms >= journal.retired_through_ms()
         if merged.retired and is_current:
