@@ -1,6 +1,7 @@
 """The boundaries of the design: core is pure, and arrows between packages point one way only."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ PACKAGE = ROOT / "layers/holdfast/python/holdfast"
 CORE = sorted((PACKAGE / "core").rglob("*.py"))
 IMPURE = {"time", "random", "secrets", "logging", "os", "io", "socket", "threading", "asyncio", "subprocess", "pathlib"}
 VENUES = ("kalshi", "polymarket", "coinbase")
+SDKS = {"polymarket", "py_clob_client", "py_clob_client_v2", "eth_account", "web3", "kalshi_python_sync"}
 # Who may import what of ours, from the bottom up; core imports core alone.
 ALLOWED = {
     "core": {"core"},
@@ -55,3 +57,11 @@ def test_jobs_know_no_lambda_and_no_venue() -> None:
         for name in imports(path):
             assert not name.startswith(("boto", "aws_lambda_powertools")), f"{path.name} imports {name}"
             assert not name.startswith("holdfast.venues.") or name == "holdfast.venues.port", f"{path.name}: {name}"
+
+
+@pytest.mark.parametrize("venue", VENUES[:2])
+def test_venue_package_brings_no_sdk(venue: str) -> None:
+    """They cost most of a second and 60 MB, and send requests of their own on the way to an exit."""
+    code = f"import sys, holdfast.venues.{venue}.adapter; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert not {name.partition(".")[0] for name in done.stdout.split()} & SDKS
