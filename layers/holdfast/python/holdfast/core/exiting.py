@@ -67,18 +67,17 @@ def _exit(bracket: Bracket, scene: Scene) -> Step:
     naked = bracket.naked.cause if exit.failures and bracket.naked.cause else NakedClass.EXITING
     if facts.is_over:
         return Step(bracket, wait="market_over", naked=NakedClass.WINDOW)
+    target = _target(bracket, exit, scene)
     if facts.unknown_exit:
-        return Step(bracket, resend=True, wait="unknown_outcome", naked=NakedClass.EXITING)
-    form = exit_in(
-        facts.mode,
-        _target(bracket, exit, scene),
-        facts.top,
-        scene.rules,
-        reserves_sells=scene.policy.capabilities.reserves_sells,
-    )
+        # The same bytes again only where the venue takes them: a refusal for its mode says nothing of the first send.
+        return Step(bracket, resend=facts.mode.takes(target), wait="unknown_outcome", naked=NakedClass.EXITING)
+    reserves_sells = scene.policy.capabilities.reserves_sells
+    form = exit_in(facts.mode, target, facts.top, scene.rules, reserves_sells=reserves_sells)
     if form is None or not facts.takes_cancels:
         # The take profit stays, or goes back: it is the only protection that the venue takes now.
-        return structs.replace(take_profit_legs(bracket, scene), wait="window", naked=NakedClass.WINDOW)
+        rests = any(order.purpose is Purpose.EXIT for order in facts.certain)
+        legs = Step(bracket) if rests else take_profit_legs(bracket, scene)
+        return structs.replace(legs, wait="window", naked=NakedClass.WINDOW)
     is_first_hard = scene.decision.take_liquidity and not exit.failures
     if now_ms < exit.retry_at_ms and not is_first_hard:
         return Step(bracket, wait="backoff", naked=naked)

@@ -29,6 +29,7 @@ from holdfast.jobs.adopting import Adopting
 from holdfast.jobs.asking import tell_brackets
 from holdfast.jobs.bracket_facts import Account
 from holdfast.jobs.closing import Closing
+from holdfast.jobs.execution import Execution
 from holdfast.jobs.executor import Resend
 from holdfast.jobs.exit_policy import exit_policy, exit_rules
 from holdfast.jobs.observing import AccountView
@@ -50,7 +51,7 @@ ALARM_EVERY_MS = 60_000
 
 @dataclass(slots=True)
 class ProtectingReport:
-    """What protecting one account did."""
+    """What protecting one account did; `execution` is the sum over its passes."""
 
     brackets: int = 0
     passes: int = 0
@@ -58,6 +59,7 @@ class ProtectingReport:
     closed: int = 0
     adopted: int = 0
     naked: Counter[NakedClass] = field(default_factory=Counter)
+    execution: Execution = field(default_factory=Execution)
 
 
 @dataclass(slots=True)
@@ -115,6 +117,7 @@ class Protecting:
                 break
             self._clock.sleep_ms(again.wait_ms)
             hot = again.markets
+            self._watch.look()
             known = self._brackets.open()
             view = self._observe()
         self.report.closed = len(self._closing.closed)
@@ -192,7 +195,10 @@ class Protecting:
             batched=self._switches.use_batch_execution,
             dry_run=False,
         )
-        executor.protect(work, self._decision_id)
+        try:
+            executor.protect(work, self._decision_id)
+        finally:
+            self.report.execution.add(executor.done)
         self._held_back(executor, stored, again)
         self._heed(executor, claimed, steps, again)
         if view.is_current:
@@ -223,8 +229,12 @@ class Protecting:
             again.soon(bracket.market, POLL_MS)
         elif bracket.exit is not None and wait == "backoff":
             again.soon(bracket.market, bracket.exit.retry_at_ms - self._clock.now_ms())
-        elif bracket.exit is not None and wait == "window":
+        elif bracket.exit is not None and wait in ("window", "resting"):
             self._delayed(bracket)
+            opens_in_ms = self._watch.changes_in_ms(self._clock.now_ms())
+            if opens_in_ms:
+                # Latched for the first moment of trading, where that comes within this tick.
+                again.soon(bracket.market, opens_in_ms)
 
     def _delayed(self, bracket: Bracket) -> None:
         """The venue takes no such order now: said at once and every minute, until it goes out."""

@@ -142,6 +142,11 @@ class VenueWatch:
             return VenueMode.CANCEL_ONLY
         return window.mode
 
+    def changes_in_ms(self, now_ms: int) -> int:
+        """How long until the venue's mode is known to change; 0 where it trades, or nobody knows."""
+        window = self._window
+        return max(window.until_ms - now_ms, 0) if window.mode is not VenueMode.TRADING else 0
+
     def takes(self, target: TargetOrder) -> bool:
         """Whether an order can be accepted now."""
         return self.mode_of(target.market).takes(target)

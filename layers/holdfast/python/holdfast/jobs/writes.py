@@ -118,7 +118,8 @@ class Writes:
         """Send these items of an unresolved place again, byte for byte, under their old identities.
 
         Accepted, or refused because it exists: either proves the item. Another refusal says nothing about the first
-        send, so the item stays unknown. The journal keeps one record of both sends.
+        send, so the item stays unknown, and the first send's time counts on: it can be presumed absent although every
+        further one is refused. The journal keeps one record of all sends.
         """
         placements = _placements.decode(entry.body)
         batch = [placements[index] for index in indices]
@@ -138,6 +139,13 @@ class Writes:
         outcomes = self._ports.venue.place(batch, again.deadline_ms)
         told: dict[int, Outcome] = dict(zip(indices, map(_proof, outcomes), strict=True))
         items = enumerate(entry.items)
+        if all(isinstance(outcome, Refused) for outcome in outcomes):
+            again = structs.replace(
+                again,
+                resolvable_at_ms=entry.resolvable_at_ms,
+                resent_at_ms=entry.resent_at_ms,
+                clean_reads=entry.clean_reads,
+            )
         self._close(again, [told.get(index) or item.outcome or _NO_ANSWER for index, item in items])
         self._heed(outcomes)
         return outcomes

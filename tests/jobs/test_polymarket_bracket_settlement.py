@@ -1,0 +1,160 @@
+"""Matched is not settled, and not yet sellable: a trade on its way to the chain (facts polymarket section 4)."""
+
+from decimal import Decimal
+
+from holdfast.core.bracket import BracketState, ExitSource, NakedClass
+from holdfast.core.orders import Purpose
+from holdfast.core.positions import LedgerKind
+from tests.jobs.polymarket_life import REFRESH, SHARE, token_life
+
+HOUR_MS = 3_600_000
+
+
+def test_take_profit_of_shares_that_are_not_sellable_yet_is_watched_and_placed_later() -> None:
+    """The venue's copy of balances lags a fill (py-clob-client #290): the refusal costs nothing but time."""
+    with token_life() as lived:
+        lived.made.exchange.operator.set_settlement(mined_after_ms=40_000, cached_after_ms=HOUR_MS)
+        lived.enter()
+        assert lived.resting == []
+        assert lived.bracket.fallback == "refused: insufficient_balance"
+        assert lived.made.events("TAKE_PROFIT_WATCHED")
+        lived.check()
+        assert lived.resting == [], "not on the chain yet: reading it again does not help"
+        for _ in range(3):
+            lived.check()
+        assert lived.resting == [(61, 103)], "once it is on the chain, the venue reads it because we ask it to"
+        assert lived.bracket.fallback == ""
+        assert lived.bracket.state is BracketState.PROTECTED
+
+
+def test_take_profit_that_only_we_watch_is_sold_by_us() -> None:
+    with token_life() as lived:
+        lived.made.exchange.operator.set_settlement(mined_after_ms=HOUR_MS)
+        lived.enter()
+        lived.made.exchange.operator.set_settlement(mined_after_ms=0)
+        lived.market_at(62, 64)
+        lived.check()
+        assert lived.bracket.exit is not None
+        assert lived.bracket.exit.source is ExitSource.POSITION_MONITOR_TP
+
+
+def test_stop_of_shares_that_are_not_sellable_yet_is_tried_until_flat() -> None:
+    with token_life() as lived:
+        lived.made.exchange.operator.set_settlement(mined_after_ms=100_000, cached_after_ms=HOUR_MS)
+        lived.enter()
+        lived.market_at(43, 45)
+        lived.check()
+        exit = lived.bracket.exit
+        assert exit is not None
+        assert (exit.source, lived.bracket.naked.cause) == (ExitSource.ARMED_STOP, NakedClass.NOT_SELLABLE)
+        assert exit.failures >= 3
+        assert lived.bracket.state is BracketState.ATTENTION, "a person is called, and it goes on"
+        refreshes = lived.made.exchange.calls[REFRESH]
+        assert 0 < refreshes <= exit.failures + 1, "once for each refusal: 5 a second are allowed"
+        lived.until_over()
+        trade = lived.assert_over(ExitSource.ARMED_STOP)
+        assert lived.exits == [(103, 103)], "every earlier one was refused, and the exchange took none of them"
+        assert trade.attempts > 3
+        assert trade.naked_ms >= 60_000
+
+
+def test_settled_part_is_sold_first() -> None:
+    with token_life() as lived:
+        lived.made.switch(further_entries="merge")
+        lived.protected(size="50")
+        lived.check()
+        lived.made.exchange.operator.set_settlement(mined_after_ms=200_000, cached_after_ms=HOUR_MS)
+        lived.enter(size="40")
+        held = lived.held
+        lived.market_at(43, 45)
+        lived.check()
+        assert [sold for _, sold in lived.exits if sold] == [51], "what the first entry bought is on the chain"
+        assert lived.held == held - lived.orders(Purpose.EXIT)[0].matched
+        lived.until_over(20)
+        lived.assert_over(ExitSource.ARMED_STOP)
+
+
+def test_entry_trade_that_fails_shrinks_the_take_profit() -> None:
+    """Two trades, two prices; the venue offers what it believes we own, so both rest. One never happened."""
+    with token_life() as lived:
+        lived.made.exchange.deposit_shares("us", lived.token, Decimal(200))
+        lived.made.exchange.operator.set_settlement(mined_after_ms=70_000)
+        lived.made.exchange.operator.fail_trades(1)
+        lived.bids((49, 500), asks=((51, 60), (52, 500)))
+        lived.enter()
+        bought = lived.shares
+        lived.check()
+        assert sum(size for _, size in lived.resting) == bought
+        for _ in range(4):
+            lived.check()
+        assert lived.shares == bought - 60
+        assert sum(size for _, size in lived.resting) == lived.shares
+        assert LedgerKind.REVERSAL in {line.kind for line in lived.made.ledger.lines()}
+        assert lived.made.books.position(lived.token) == lived.held + 200 * SHARE, "what was there before is untouched"
+        lived.made.exchange.deposit_shares("us", lived.token, Decimal(-200))
+        lived.market_at(43, 45)
+        lived.until_over()
+        lived.assert_over(ExitSource.ARMED_STOP)
+
+
+def test_entry_that_fails_whole_leaves_nothing_and_sells_nothing() -> None:
+    with token_life() as lived:
+        lived.made.exchange.deposit_shares("us", lived.token, Decimal(200))
+        lived.made.exchange.operator.set_settlement(mined_after_ms=70_000)
+        lived.made.exchange.operator.fail_trades(1)
+        lived.enter()
+        lived.check()
+        assert lived.resting == [(61, 103)]
+        for _ in range(3):
+            lived.check()
+        assert lived.resting == []
+        assert lived.made.books.position(lived.token) == 200 * SHARE, "what was there before is untouched"
+        lived.made.exchange.deposit_shares("us", lived.token, Decimal(-200))
+        lived.until_over()
+        assert lived.held == 0
+        assert lived.trades == []
+        assert lived.made.events("ENTRY_EMPTY")
+        lived.assert_ledger()
+
+
+def test_exit_trade_that_fails_brings_the_position_back_under_the_same_bracket_and_it_is_sold_again() -> None:
+    """accepted is not filled, filled is not settled: closed on the match, the position would come back naked."""
+    with token_life() as lived:
+        lived.protected()
+        lived.made.exchange.operator.set_settlement(mined_after_ms=160_000, confirmed_after_ms=5_000)
+        lived.made.exchange.operator.fail_trades(1)
+        before = lived.bracket.bracket_id
+        lived.market_at(43, 45)
+        lived.check()
+        assert lived.held < SHARE
+        assert lived.bracket.bracket_id == before
+        assert lived.bracket.state is BracketState.EXITING
+        assert lived.trades == []
+        for _ in range(5):
+            lived.check()
+        assert lived.bracket.state is BracketState.EXITING, "minutes on the way to the chain are no disagreement"
+        lived.check()
+        assert len([1 for _, sold in lived.exits if sold]) == 2, "sold again as soon as it was back"
+        lived.until_over()
+        trade = lived.assert_over(ExitSource.ARMED_STOP)
+        assert trade.bracket_id == before
+        assert not lived.made.events("POSITION_ADOPTED")
+
+
+def test_take_profit_trade_that_fails_is_protected_again() -> None:
+    with token_life() as lived:
+        lived.protected()
+        lived.made.exchange.operator.set_settlement(mined_after_ms=40_000, confirmed_after_ms=5_000)
+        lived.made.exchange.operator.fail_trades(1)
+        lived.taken(61, 104)
+        lived.check()
+        assert lived.bracket.state is BracketState.PROTECTED
+        assert lived.trades == []
+        for _ in range(4):
+            lived.check()
+        assert lived.resting == [(61, 103)]
+        lived.made.exchange.operator.set_settlement(mined_after_ms=2_000, confirmed_after_ms=2_000)
+        lived.market_at(43, 45)
+        lived.until_over()
+        lived.assert_over(ExitSource.ARMED_STOP)
+        assert len(lived.orders(Purpose.TAKE_PROFIT)) == 2
