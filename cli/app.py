@@ -6,7 +6,7 @@ import typer
 from botocore.exceptions import BotoCoreError
 from typer.exceptions import Abort, TyperException
 
-from cli import accounts, entries, markets, redeem, switches
+from cli import accounts, brackets, entries, markets, redeem, switches
 from cli.credentials import derive_credentials
 from cli.demo import demo
 from cli.output import warn
@@ -25,6 +25,7 @@ app.add_typer(markets.app, name="markets")
 app.add_typer(redeem.app, name="redeem")
 app.add_typer(switches.app, name="switches")
 app.add_typer(entries.app, name="entries")
+app.add_typer(brackets.app, name="brackets")
 app.command("enter")(entries.enter)
 app.command("exit")(entries.leave)
 app.command("demo")(demo)

@@ -178,6 +178,7 @@ class Bracket(Struct, frozen=True, kw_only=True):
     does. `exit_asked` holds a signal or manual exit that no tick has acted on yet. `attempt` numbers every order that
     was sent for it and names the next one's identity. `disputed` says what a person must look at before it can be
     closed: both legs filled, or books that disagree. `api_calls` counts requests that were sent for it alone.
+    `foreign`: what the venue may show in its market although we are flat, because a person said that it is not ours.
     """
 
     bracket_id: str
@@ -203,6 +204,7 @@ class Bracket(Struct, frozen=True, kw_only=True):
     reason: str = ""
     decision_id: str = ""
     api_calls: int = 0
+    foreign: int = 0
     version: int = 0
 
     @property
@@ -239,6 +241,22 @@ def moved(bracket: Bracket, state: BracketState, reason: str, decision_id: str, 
         named = ", ".join(sorted(allowed)) or "none: it is closed"
         raise InvalidInputError(f"state after {bracket.state} of bracket {bracket.bracket_id}", state, named)
     return structs.replace(bracket, state=state, reason=reason, decision_id=decision_id, **changes)
+
+
+def resumed(bracket: Bracket, decision_id: str, *, foreign: int = 0) -> Bracket:
+    """The bracket after a person has looked: nothing is disputed, and what was begun goes on.
+
+    An alarm that was given stays given: the exit goes on without another one until something is sold. Raises
+    InvalidInputError where nobody was called.
+    """
+    needs_one = bracket.state is BracketState.ATTENTION
+    if not (needs_one or bracket.disputed):
+        raise InvalidInputError(f"bracket in {bracket.market}", bracket.state, "one in attention: it needs nobody")
+    cleared = structs.replace(bracket, disputed="", foreign=foreign or bracket.foreign)
+    if not needs_one:
+        return cleared
+    state = BracketState.EXITING if bracket.exit else BracketState.PROTECTED
+    return moved(cleared, state, "resumed by a person", decision_id)
 
 
 def own_price(price: int, side: Side, one: int | None) -> int:

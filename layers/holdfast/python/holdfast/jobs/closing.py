@@ -62,7 +62,7 @@ class Closing:
             settled = position.reduced_by == "settlement"
             if position.size:
                 continue
-            if shown and not settled and (rules is None or rules.snap_size(shown)):
+            if shown and shown != bracket.foreign and not settled and (rules is None or rules.snap_size(shown)):
                 self._disagree(bracket, shown)
             else:
                 self._finish(bracket, position)
@@ -129,7 +129,8 @@ class Closing:
         since_ms = self._ports.cache.disagrees_since_ms.setdefault(bracket.bracket_id, now_ms)
         if now_ms - since_ms < DISAGREES_AFTER_MS or bracket.disputed:
             return
-        why = f"our books are flat, the venue shows {shown}"
+        scale = self._ports.venue.capabilities.scale
+        why = f"our books are flat, the venue shows {scale.size_text(shown)}"
         if bracket.state is BracketState.ATTENTION:
             disputed = structs.replace(bracket, disputed=why)
         else:
