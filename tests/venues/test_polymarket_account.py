@@ -230,6 +230,24 @@ def test_positions_and_settlements_come_from_every_page_of_the_data_api(server: 
     assert query_of(server.asked[0])["user"] == WALLET
 
 
+@pytest.mark.parametrize("ends", [("next", "next"), ("next", "other", "next"), (None,), ("",)])
+def test_holdings_that_are_cut_short_are_an_error(server: ScriptedServer, ends: tuple[str | None, ...]):
+    """What the list does not show counts as redeemed."""
+    for end in ends:
+        server.script(Reply(200, {"data": [holding()], "pagination": {"has_more": True, "next_cursor": end}}))
+    with pytest.raises(VenueUnavailableError):
+        venue_at(server.url).settlements(0)
+
+
+def test_holding_that_two_pages_show_is_one(server: ScriptedServer):
+    won = holding(token_id=NO, current_price=1, redeemable=True)
+    server.script(
+        Reply(200, {"data": [won], "pagination": {"has_more": True, "next_cursor": "next"}}),
+        Reply(200, {"data": [won], "pagination": {"has_more": False, "next_cursor": None}}),
+    )
+    assert len(venue_at(server.url).settlements(0)) == 1
+
+
 def test_what_was_lost_settles_for_nothing(server: ScriptedServer):
     lost = holding(status="REDEEMABLE", current_price=0)
     server.script(Reply(200, {"data": [lost], "pagination": {"has_more": False, "next_cursor": None}}))

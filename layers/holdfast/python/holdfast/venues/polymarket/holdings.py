@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from holdfast.core.errors import VenueUnavailableError
 from holdfast.venues.polymarket import client as api
 from holdfast.venues.polymarket.client import PolymarketClient
 from holdfast.venues.polymarket.wire import HoldingPage, HoldingRow, decode, price_units, size_units
@@ -19,14 +20,27 @@ _HOLDINGS = msgspec.json.Decoder(HoldingPage)
 
 
 def holding_rows(client: PolymarketClient, wallet: str) -> Iterator[HoldingRow]:
-    """Every holding, all pages, dust too. Raises a VenueError or BudgetExhaustedError."""
+    """Every token's holding once, all pages, dust too. Raises a VenueError or BudgetExhaustedError.
+
+    A cursor that comes back, or is absent where more follows, would cut the list short: what is missing from it counts
+    as redeemed, so that is an error. A row that two pages show, because others moved up meanwhile, is the same holding.
+    """
     query: dict[str, str | int] = {"user": wallet, "limit": _HOLDINGS_PER_PAGE, **_DUST_TOO}
+    cursors: set[str] = set()
+    tokens: set[str] = set()
     while True:
         page = decode(_HOLDINGS, client.read(api.POSITIONS, urlencode(query)), api.POSITIONS.name)
-        yield from page.data
-        if not page.pagination.next_cursor or page.pagination.next_cursor == query.get("cursor"):
+        for row in page.data:
+            if row.token_id not in tokens:
+                tokens.add(row.token_id)
+                yield row
+        cursor = page.pagination.next_cursor
+        if not cursor and not page.pagination.has_more:
             return
-        query["cursor"] = page.pagination.next_cursor
+        if not cursor or cursor in cursors:
+            raise VenueUnavailableError(f"{api.POSITIONS.name}: more follows, but not where: cursor {cursor!r}")
+        cursors.add(cursor)
+        query["cursor"] = cursor
 
 
 def is_resolved(row: HoldingRow) -> bool:

@@ -169,6 +169,7 @@ class PageEnd(Struct, frozen=True):
     """Pagination of the data API."""
 
     next_cursor: str | None
+    has_more: bool = False
 
 
 class HoldingPage(Struct, frozen=True):
