@@ -1,6 +1,6 @@
 """The venue port without a venue: books and orders from memory, every write accepted and counted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.workload import COSTS, capabilities
@@ -87,7 +87,7 @@ class MemoryVenue:
     def fills(self, since_ms: int) -> list[Any]:
         return []
 
-    def settlements(self, since_ms: int) -> list[Any]:
+    def settlements(self, since_ms: int, held: Mapping[str, int] | None = None) -> list[Any]:
         return []
 
     def positions(self) -> list[Any]:

@@ -1,6 +1,7 @@
 """The same job on Polymarket: orders by hash, no client ids, no amends, reserved shares, trades that can fail."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 
@@ -115,3 +116,57 @@ def test_resolved_market_closes_its_position_though_no_rule_says_that_it_ended(m
     (line,) = (line for line in made.ledger.lines() if line.kind == "settlement")
     assert (line.size, line.cash) == (10 * 10**6, 10 * 10**10)
     assert all(stored.position.size == 0 for stored in made.ledger.positions().values())
+
+
+@pytest.mark.parametrize("outcome", [0, 1])
+@pytest.mark.parametrize("name", ["m-1", "m-2"])
+def test_what_somebody_redeemed_before_we_looked_is_settled_by_its_market_s_result(
+    made: PolymarketWorld, name: str, outcome: int
+) -> None:
+    """The owner, or the venue's auto-redeem operator: no list shows the shares any more, so the ledger held them for
+    good, with their risk against the limits and a difference to the venue that nobody could mend."""
+    made.tick()
+    made.book(name, 46, 48)
+    made.tick()
+    made.tick()
+    made.exchange.resolve(name, outcome)
+    assert made.exchange.redeem("us", name) is not None
+    for _ in range(9):
+        made.tick()
+    assert not [line for line in made.ledger.lines() if line.kind == "settlement"], "a trade may be on its way"
+    for _ in range(15):
+        report = made.tick()
+    assert report.ended == ""
+    (line,) = (line for line in made.ledger.lines() if line.kind == "settlement")
+    assert (line.size, line.cash) == (10 * 10**6, 10 * 10**10 if outcome == 0 else 0)
+    assert line.at_ms == made.exchange.market(name).resolved_at_ms // 1000 * 1000
+    made.assert_ledger_is_the_exchanges()
+
+
+def test_trade_that_fails_after_its_market_resolved_is_reversed_and_never_settled(made: PolymarketWorld) -> None:
+    """Settled first, the position went below zero with the reversal and stayed there, and so did money that never came:
+    the ledger takes one settlement a market."""
+    made.tick()
+    made.exchange.operator.set_settlement(mined_after_ms=1_500_000)
+    made.exchange.operator.fail_trades(1)
+    made.exchange.deposit_shares("us", made.tokens[0], Decimal(10))
+    made.book("m-1", 46, 48)
+    made.tick()
+    made.exchange.resolve("m-1", 0)
+    for _ in range(40):
+        made.tick()
+    assert sorted(line.kind for line in made.ledger.lines()) == ["fill", "reversal"]
+    assert all(stored.position.size == 0 for stored in made.ledger.positions().values())
+
+
+def test_position_beside_shares_of_the_owner_settles_though_the_venue_dates_nothing(made: PolymarketWorld) -> None:
+    """A holding without a date was dated now, every time, so that the ten minutes for late fills were never over."""
+    made.exchange.deposit_shares("us", made.tokens[0], Decimal(25))
+    made.tick()
+    made.book("m-1", 46, 48)
+    made.tick()
+    made.exchange.resolve("m-1", 0)
+    for _ in range(25):
+        made.tick()
+    (line,) = (line for line in made.ledger.lines() if line.kind == "settlement")
+    assert (line.size, line.cash) == (10 * 10**6, 10 * 10**10), "ours, and nothing of the owner's"

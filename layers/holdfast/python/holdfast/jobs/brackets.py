@@ -7,9 +7,10 @@ from holdfast.clock import Clock
 from holdfast.core.errors import HoldfastError, StoreError, VenueRateLimitedError
 from holdfast.jobs.alignment import check_alignment
 from holdfast.jobs.execution import Execution
-from holdfast.jobs.observing import Observer
+from holdfast.jobs.observing import AccountView, Observer
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.protecting import Protecting, ProtectingReport
+from holdfast.jobs.reading import LastLook, standing_view
 from holdfast.jobs.redeeming import Redeeming, RedeemingReport
 from holdfast.jobs.upkeep import Upkeep
 from holdfast.jobs.venue_watch import VenueWatch
@@ -107,41 +108,59 @@ class BracketsTick:
             self.ports.telemetry.event("SWITCHES_INVALID", Level.ERROR, problems=list(reading.problems))
             self.ports.telemetry.metric("SwitchesInvalid", 1)
         self.ports.throttle.begin_tick(reading.switches.max_wait_seconds * 1000, self.decision_id)
-        self._connect()
+        if not self.ports.cache.connected:
+            self.ports.venue.connect()
+            self.ports.cache.connected = True
+        self.ports.throttle.configure(self.ports.venue.capabilities)
         check_alignment(self.ports, reading.switches, self._clock.now_ms())
         self._protect(reading)
         self._redeem(reading)
 
-    def _connect(self) -> None:
-        if not self.ports.cache.connected:
-            self.ports.venue.connect()
-            self.ports.cache.connected = True
-        capabilities = self.ports.venue.capabilities
-        throttle = self.ports.throttle
-        throttle.configure(capabilities)
-        # Status, orders, their as-of time, fills and one call for books. An empty bucket stops no protection.
-        tokens = throttle.largest_batch("read", capabilities.costs.read, 4 + self.watch.is_due, exit=True)
-        throttle.prepay("read", tokens * capabilities.costs.read, exit=True)
+    def _prepay(self, reads: int) -> None:
+        """Take the tokens of reads to come in one write. An empty bucket stops no protection."""
+        cost, throttle = self.ports.venue.capabilities.costs.read, self.ports.throttle
+        throttle.prepay("read", throttle.largest_batch("read", cost, reads, exit=True) * cost, exit=True)
 
-    def _protect(self, reading: SwitchReading) -> None:
-        switches = reading.switches
-        self.watch.look()
-        observer = Observer(self.ports, self.writes, self._clock)
-        opened = Brackets(self.ports.store, self.account).open()
+    def _observe(self, observer: Observer) -> AccountView:
+        """Orders, their as-of time and fills; status and books are paid for with them."""
+        self._prepay(4 + self.watch.is_due)
         view = observer.observe()
         self.ports.throttle.succeeded("read")
-        self._report.booked = view.booked
+        self._report.booked += view.booked
+        return view
+
+    def _protect(self, reading: SwitchReading) -> None:
+        switches, brackets = reading.switches, Brackets(self.ports.store, self.account)
+        began_ms = self._clock.now_ms()
+        observer = Observer(self.ports, self.writes, self._clock)
+        opened = brackets.open()
+        stood = None
+        if self.watch.is_due_unused:
+            self.watch.look()
+        else:
+            stood = standing_view(self.ports, self.account, self.writes.journal, began_ms)
+        view = self._observe(observer) if stood is None else stood
         capabilities = self.ports.venue.capabilities
         one = capabilities.scale.one if capabilities.netting else None
         upkeep = Upkeep(self.ports, self.account, self._clock)
         held = {market for market, stored in view.positions.items() if stored.position.size}
         upkeep.refresh(switches.config_refresh_ticks, held | opened.keys())
-        upkeep.settle(view.positions, one)
+        upkeep.settle(view.positions, one, view.provisional)
         protecting = Protecting(
             self.ports, self.writes, self.watch, self._clock, switches, self.decision_id, observer.observe
         )
         self._report.protecting = protecting.report
         try:
+            if not self.watch.is_due_unused and protecting.is_calm(opened, view):
+                if stood is None:
+                    self.ports.cache.look = LastLook(view, began_ms)
+                return
+            self.ports.cache.look = None
+            self.watch.look()
+            if stood is not None:
+                # Nothing is sent on an old look.
+                opened = brackets.open()
+                view = self._observe(observer)
             protecting.run(opened, view)
         finally:
             self.watch.finish(Execution())

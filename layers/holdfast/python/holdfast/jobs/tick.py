@@ -20,6 +20,7 @@ from holdfast.core.plan import Plan, PlanPolicy, plan
 from holdfast.core.positions import Position
 from holdfast.core.resolution import to_resend
 from holdfast.core.risk import DayMark, InventoryStop, RiskLimits, share_failed
+from holdfast.jobs.brackets import BracketsReport
 from holdfast.jobs.deciding import Decider, Decisions
 from holdfast.jobs.entering import Entering
 from holdfast.jobs.execution import Execution
@@ -48,7 +49,10 @@ EXPIRY_SLACK_MS = 2_000
 
 @dataclass(slots=True)
 class TickReport:
-    """What one tick saw and did. `skipped` or `ended` say why there was none, or why it stopped early."""
+    """What one tick saw and did. `skipped` or `ended` say why there was none, or why it stopped early.
+
+    `protection` is what the brackets job did at its end, which it runs where an entry went out.
+    """
 
     account: str
     skipped: str = ""
@@ -63,6 +67,7 @@ class TickReport:
     execution: Execution = field(default_factory=Execution)
     calls: Counter[tuple[str, int]] = field(default_factory=Counter)
     waited_ms: int = 0
+    protection: BracketsReport | None = None
 
 
 class Tick:
@@ -108,7 +113,7 @@ class Tick:
         upkeep = Upkeep(self.ports, self.account, self.clock)
         open_markets = {market for market, stored in view.positions.items() if stored.position.size}
         upkeep.refresh(switches.config_refresh_ticks, open_markets | entering.markets)
-        upkeep.settle(view.positions, one)
+        upkeep.settle(view.positions, one, view.provisional)
         upkeep.compare(view.positions, quiet=not view.booked and not view.unresolved)
         upkeep.check_access()
         positions = {market: stored.position for market, stored in view.positions.items()}

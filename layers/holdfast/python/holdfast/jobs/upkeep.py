@@ -1,7 +1,7 @@
 """What a tick does now and then: market configs and rules, settlements, the check of positions with the venue, and
 whether we may trade from here at all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import TypeVar
 
 from holdfast.clock import Clock
@@ -55,24 +55,27 @@ class Upkeep:
             self._event("MARKET_UNKNOWN", Level.WARNING, market=market)
         cache.ticks_until_refresh = every_ticks
 
-    def settle(self, positions: dict[str, StoredPosition], one: int | None) -> int:
+    def settle(self, positions: dict[str, StoredPosition], one: int | None, provisional: Set[str]) -> int:
         """Book settlements of markets that we hold; returns how many.
 
         Read at most once a minute while a held market is known to have closed, else every ten: a market can end
-        early, and not every venue's rules say that it has.
+        early, and not every venue's rules say that it has. None is booked where the venue may still take a fill back
+        (`provisional` markets): its reversal after that would leave a position that never closes, and money that
+        never came.
         """
         now_ms = self._clock.now_ms()
         cache = self._ports.cache
-        held = {market for market, stored in positions.items() if stored.position.size}
+        held = {m: stored.position.size for m, stored in positions.items() if stored.position.size}
         every_ms = SETTLEMENTS_MS if any(self._closed(market) for market in held) else COMPARE_MS
         if not held or now_ms - cache.settlements_read_at_ms < every_ms:
             return 0
         cache.settlements_read_at_ms = now_ms
         bookkeeper = Bookkeeper(self._ports, self._account, one)
         settled = self._read(
-            "settlements", lambda: self._ports.venue.settlements(max(now_ms - SETTLEMENT_WINDOW_MS, 0))
+            "settlements", lambda: self._ports.venue.settlements(max(now_ms - SETTLEMENT_WINDOW_MS, 0), held)
         )
-        return sum(bookkeeper.book_settlement(row, positions, now_ms) for row in settled or () if row.market in held)
+        ours = [row for row in settled or () if row.market in held and row.market not in provisional]
+        return sum(bookkeeper.book_settlement(row, positions, now_ms) for row in ours)
 
     def compare(self, positions: dict[str, StoredPosition], *, quiet: bool) -> None:
         """Compare the venue's positions with the ledger every ten minutes.

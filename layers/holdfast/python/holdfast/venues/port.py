@@ -4,7 +4,7 @@ Writes never raise for what the venue answered: each item gets a typed outcome, 
 `Unknown`. Reads raise a VenueError; an error is never an empty list. An adapter never retries a write.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -180,8 +180,12 @@ class Venue(Protocol):
         """Every fill since then, oldest first, all pages."""
         ...
 
-    def settlements(self, since_ms: int) -> list[Settlement]:
-        """Every settled market of ours since then, oldest first, all pages."""
+    def settlements(self, since_ms: int, held: Mapping[str, int] | None = None) -> list[Settlement]:
+        """Every settled market of ours since then, oldest first, all pages.
+
+        `held` is what our books hold, signed sizes by market: where the venue's lists forget what was redeemed, it is
+        settled by its market's result, at the size that is given here.
+        """
         ...
 
     def positions(self) -> list[VenuePosition]:

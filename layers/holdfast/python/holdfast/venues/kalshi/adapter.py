@@ -1,6 +1,6 @@
 """Kalshi as a venue: the port's methods, each handed to the part that speaks its messages."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter_ns
 
 from holdfast.clock import Clock
@@ -99,7 +99,7 @@ class KalshiVenue:
         """See the port."""
         return self._account.fills(since_ms)
 
-    def settlements(self, since_ms: int) -> list[Settlement]:
+    def settlements(self, since_ms: int, held: Mapping[str, int] | None = None) -> list[Settlement]:
         """See the port."""
         return self._account.settlements(since_ms)
 

@@ -1,6 +1,6 @@
 """What the account has at Polymarket: orders, fills, positions, money (facts polymarket sections 2 and 5)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from urllib.parse import urlencode
 
@@ -16,6 +16,7 @@ from holdfast.venues.polymarket.holdings import held_size, holding_rows, is_reso
 from holdfast.venues.polymarket.market_reads import MarketReads
 from holdfast.venues.polymarket.order import SCALE, meant_expiry_ms
 from holdfast.venues.polymarket.pages import rows
+from holdfast.venues.polymarket.results import Result, results_of
 from holdfast.venues.polymarket.signer import SignatureType
 from holdfast.venues.polymarket.typed_data import is_position_id, token_number
 from holdfast.venues.polymarket.wire import (
@@ -35,6 +36,8 @@ from holdfast.venues.polymarket.wire import (
 )
 from holdfast.venues.port import Balance, OpenOrders, OrderRead, OrderStatus, VenuePosition
 
+# Longer than any trade takes from its match to the chain.
+FORGOTTEN_AFTER_MS = 600_000
 _NOT_FOUND = 404
 _NOTHING = frozenset({b"", b"null", b"{}", b'""'})
 _MILLIONTH = Decimal("0.000001")
@@ -104,13 +107,27 @@ class AccountReads:
                 found[fill.fill_id, fill.order_id] = fill
         return sorted(found.values(), key=lambda fill: fill.at_ms)
 
-    def settlements(self, since_ms: int) -> list[Settlement]:
-        """What resolved and is still held, redeemable at what the data API says it is worth.
+    def settlements(self, held: Mapping[str, int]) -> list[Settlement]:
+        """What resolved and is in the wallet, at what the data API says it is worth; and what our books hold (`held`,
+        sizes by token) of markets that resolved, and the wallet does not: somebody redeemed it, the owner or the
+        venue's own operator.
 
-        Whether it was resolved before `since_ms` the venue does not say, so all of it comes every time.
+        Whether something resolved before some time the venue does not say, so all of it comes every time. What the
+        wallet does not show is settled only FORGOTTEN_AFTER_MS after its market closed: until then a trade may still
+        be on its way to the chain.
         """
         now_ms = self._clock.now_ms()
-        return [_settlement(row, now_ms) for row in self._holdings() if is_resolved(row)]
+        listed = {row.token_id: row for row in self._holdings() if row.current_size}
+        resolved = [row for row in listed.values() if is_resolved(row)]
+        missing = [token for token, size in held.items() if size > 0 and token not in listed]
+        undated = [row.token_id for row in resolved if row.token_id in held and not _last_event_ms(row)]
+        results = results_of(self._client, [*missing, *undated]) if missing or undated else {}
+        settled = [_settlement(row, results.get(row.token_id), now_ms) for row in resolved]
+        for token in missing:
+            result = results.get(token)
+            if result is not None and 0 < result.closed_at_ms <= now_ms - FORGOTTEN_AFTER_MS:
+                settled.append(_settled(token, held[token], result.price, result.closed_at_ms))
+        return sorted(settled, key=lambda settlement: settlement.at_ms)
 
     def positions(self) -> list[VenuePosition]:
         """See the port, resolved ones included until they are redeemed."""
@@ -182,14 +199,19 @@ def _status_of(word: str, order: OpenOrder) -> OrderStatus:
     return OrderStatus.RESTING if order.remaining > 0 else OrderStatus.FILLED
 
 
-def _settlement(row: HoldingRow, now_ms: int) -> Settlement:
-    size = held_size(row)
-    price = settled_price(row)
-    return Settlement(
-        market=row.token_id,
-        size=size,
-        payout=size * price,
-        fee=0,
-        result="won" if price == SCALE.one else "lost" if price == 0 else "split",
-        at_ms=row.last_event_at * 1000 if isinstance(row.last_event_at, int) else now_ms,
-    )
+def _settlement(row: HoldingRow, result: Result | None, now_ms: int) -> Settlement:
+    closed_at_ms = result.closed_at_ms if result else 0
+    return _settled(row.token_id, held_size(row), settled_price(row), _last_event_ms(row) or closed_at_ms or now_ms)
+
+
+def _settled(market: str, size: int, price: int, at_ms: int) -> Settlement:
+    result = "won" if price == SCALE.one else "lost" if price == 0 else "split"
+    return Settlement(market=market, size=size, payout=size * price, fee=0, result=result, at_ms=at_ms)
+
+
+def _last_event_ms(row: HoldingRow) -> int:
+    """0 where the data API dates it not at all, or in words."""
+    seconds = row.last_event_at or 0
+    if isinstance(seconds, str):
+        seconds = int(seconds) if seconds.isascii() and seconds.isdecimal() else 0
+    return seconds * 1000

@@ -1,6 +1,6 @@
 """Polymarket as a venue: the port's methods, each handed to the part that speaks its messages."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter_ns
 
 import msgspec
@@ -127,9 +127,9 @@ class PolymarketVenue:
         """See the port."""
         return self._account.fills(since_ms)
 
-    def settlements(self, since_ms: int) -> list[Settlement]:
-        """What resolved and is not redeemed yet, whenever it resolved."""
-        return self._account.settlements(since_ms)
+    def settlements(self, since_ms: int, held: Mapping[str, int] | None = None) -> list[Settlement]:
+        """See the port. What is not redeemed yet comes whenever it resolved."""
+        return self._account.settlements(held or {})
 
     def positions(self) -> list[VenuePosition]:
         """See the port."""

@@ -85,6 +85,23 @@ def _markets(client: PolymarketClient, query: MarketQuery) -> Iterator[tuple[Gam
             yield from ((market, market.events[0] if market.events else None) for market in page.markets)
 
 
+def closed_markets(client: PolymarketClient, filters: Filters) -> Iterator[GammaMarket]:
+    """Every closed market that these filters of Gamma's own let through. Raises a VenueError."""
+    for page in _pages(client, api.MARKET_LIST, _MARKETS, {**filters, "closed": "true"}):
+        yield from page.markets
+
+
+def tokens_of(row: GammaMarket) -> list[str]:
+    """A market's tokens. Which ids they are goes by its version; both may be there (facts polymarket section 7)."""
+    ids = {"v1": row.clob_token_ids, "v2": row.position_ids}.get(row.version or "v1")
+    return words_of(ids, "market tokens")
+
+
+def is_resolved(row: GammaMarket) -> bool:
+    """Whether its result is final: closed is not resolved."""
+    return bool(row.closed) and "resolved" in (row.uma_resolution_status, row.resolution_status)
+
+
 def _market_filters(query: MarketQuery) -> dict[str, str | int | Sequence[str]]:
     """Whether the venue's bounds are inclusive is not documented: they are a second wider, and checked here."""
     filters: dict[str, str | int | Sequence[str]] = {}
@@ -127,11 +144,9 @@ def _pages(
 
 
 def _listed(row: GammaMarket, event: EventRef | None) -> list[ListedMarket]:
-    """One entry per token. Which ids they are goes by the market's version; both may be there (facts polymarket
-    section 7)."""
+    """One entry per token."""
     version = row.version or "v1"
-    ids = {"v1": row.clob_token_ids, "v2": row.position_ids}.get(version)
-    tokens, outcomes = words_of(ids, "market tokens"), words_of(row.outcomes, "market.outcomes")
+    tokens, outcomes = tokens_of(row), words_of(row.outcomes, "market.outcomes")
     if row.enable_order_book is False or len(tokens) != len(outcomes):
         return []
     status = _status(row)
@@ -166,8 +181,7 @@ def _listed(row: GammaMarket, event: EventRef | None) -> list[ListedMarket]:
 def _status(row: GammaMarket) -> MarketStatus:
     """`closed` comes first: a closed market may still say that it accepts orders (recorded 2026-06)."""
     if row.closed:
-        resolved = "resolved" in (row.uma_resolution_status, row.resolution_status)
-        return MarketStatus.SETTLED if resolved else MarketStatus.CLOSED
+        return MarketStatus.SETTLED if is_resolved(row) else MarketStatus.CLOSED
     return MarketStatus.PAUSED if False in (row.active, row.accepting_orders) else MarketStatus.OPEN
 
 

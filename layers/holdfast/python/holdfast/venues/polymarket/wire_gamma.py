@@ -30,6 +30,7 @@ class GammaMarket(Struct, frozen=True, rename="camel"):
     question: str | None = None
     version: str | None = None
     outcomes: str | list[str] | None = None
+    outcome_prices: str | list[str] | None = None
     clob_token_ids: str | list[str] | None = None
     position_ids: str | list[str] | None = None
     active: bool | None = None
@@ -38,6 +39,7 @@ class GammaMarket(Struct, frozen=True, rename="camel"):
     enable_order_book: bool | None = None
     neg_risk: bool | None = None
     end_date: str | None = None
+    closed_time: str | None = None
     uma_resolution_status: str | None = None
     resolution_status: str | None = None
     best_bid: Decimal | None = None
