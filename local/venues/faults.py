@@ -31,7 +31,7 @@ class ConnectionDropped(HoldfastError):  # noqa: N818 - an event on the wire, no
         super().__init__("the connection was dropped without an answer")
 
 
-class Fault(Struct):
+class Fault(Struct, forbid_unknown_fields=True):
     """A fault for requests to endpoints that match `endpoint` ("POST /portfolio/events/orders*").
 
     It lets `skip` of them pass, then strikes `times` of them (0: without end), each with `chance_permille`.
@@ -51,6 +51,8 @@ class Fault(Struct):
             raise InvalidInputError("wait_ms of a fault", self.wait_ms, f"0 to {LONGEST_WAIT_MS}")
         if not 0 <= self.chance_permille <= 1000:
             raise InvalidInputError("chance_permille of a fault", self.chance_permille, "0 to 1000")
+        if not 400 <= self.status <= 599:
+            raise InvalidInputError("status of a fault", self.status, "400 to 599")
         if self.times < 0 or self.skip < 0:
             raise InvalidInputError("times and skip of a fault", (self.times, self.skip), "0 or more")
 

@@ -14,6 +14,8 @@ from local.venues.http import Request, Response
 CONTROL_PREFIX = "/_local/"
 _LOOPBACK = "127.0.0.1"
 _LARGEST_BODY = 4 << 20
+# Gateways answer with numbers of their own too (520 to 527), which have no phrase.
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 class Answering(Protocol):
@@ -133,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, response: Response) -> None:
         """One write for head and body."""
-        lines = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}"]
+        lines = [f"HTTP/1.1 {response.status} {_PHRASES.get(response.status, 'Unknown')}"]
         lines += [f"{name}: {value}" for name, value in response.headers.items()]
         if response.status != HTTPStatus.NO_CONTENT:
             lines.append(f"Content-Length: {len(response.body)}")

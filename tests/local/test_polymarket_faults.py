@@ -32,7 +32,10 @@ def test_a_dropped_answer_may_have_had_its_effect(venue, kind, placed):
     assert sum(fill.part.size for fill in anna.books.fills) == 10_000_000
 
 
-@pytest.mark.parametrize(("status", "words"), [(500, "could not run the execution"), (425, "service not ready")])
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(500, "could not run the execution"), (425, "service not ready"), (520, "service unavailable")],
+)
 @pytest.mark.parametrize(("kind", "placed"), [(FaultKind.ERROR_BEFORE, False), (FaultKind.ERROR_AFTER, True)])
 def test_an_error_may_have_had_its_effect(venue, kind, placed, status, words):
     anna = venue.trader()
@@ -82,7 +85,8 @@ def test_control_from_another_process(venue):
     assert control("POST", "mode", {"mode": "restart", "duration_ms": 5_000}).status_code == 204
     assert anna.place(FED, "BUY", "0.40", "10").status_code == 425
     control("POST", "mode", {"mode": "normal"})
-    control("POST", "settlement", {"mined_after_ms": 50, "fail": 1})
+    control("POST", "settlement", {"fail": 1})
+    control("POST", "settlement", {"mined_after_ms": 50})
     anna.rest(FED, "BUY", "0.42", "10")
     venue.wait(50)
     assert anna.trades()[0]["status"] == "TRADE_STATUS_RETRYING"
@@ -101,6 +105,8 @@ def test_control_from_another_process(venue):
         ("read_lag", {}),
         ("resolve", {"market": "x", "winner": 0}),
         ("geoblock", {"blocked": 1}),
+        ("faults", {"kind": "error_before", "endpont": "POST /order"}),
+        ("faults", {"kind": "error_before", "status": 200}),
     ]:
         assert control("POST", path, body).status_code == 400
     assert control("POST", "elsewhere", {}).status_code == 404

@@ -328,6 +328,17 @@ def test_delayed_orders_wait_and_can_not_be_canceled(venue):
     assert anna.books.imbalances() == []
 
 
+def test_delayed_orders_do_not_match_in_the_window_after_a_restart(venue):
+    anna = venue.trader()
+    venue.exchange.add_market(MarketSpec("slow", taker_delay_ms=150))
+    venue.book({"0.40": "100"}, {"0.42": "100"}, "slow")
+    answer = anna.place("slow", "BUY", "0.42", "10").json()
+    venue.operator.restart_engine(100)
+    venue.wait(150)
+    row = anna.order(answer["orderID"])
+    assert (row["status"], row["size_matched"]) == ("CANCELED", "0")
+
+
 def test_a_closed_market_takes_nothing(venue):
     anna = venue.trader()
     venue.exchange.add_market(MarketSpec("brief", open_at_ms=START_MS + 1_000, close_at_ms=START_MS + 5_000))

@@ -40,7 +40,7 @@ class SettlementBody(Struct, frozen=True, forbid_unknown_fields=True):
     mined_after_ms: int | None = None
     confirmed_after_ms: int | None = None
     cached_after_ms: int | None = None
-    fail: int = 0
+    fail: int | None = None
 
 
 class RelayerBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -128,7 +128,8 @@ class Control:
         wanted = msgspec.json.decode(body, type=SettlementBody)
         given = {name: getattr(wanted, name) for name in wanted.__struct_fields__ if name != "fail"}
         self._exchange.operator.set_settlement(**{name: value for name, value in given.items() if value is not None})
-        self._exchange.operator.fail_trades(wanted.fail)
+        if wanted.fail is not None:
+            self._exchange.operator.fail_trades(wanted.fail)
         return Response(204)
 
     def _set_relayer(self, body: bytes) -> Response:

@@ -138,7 +138,8 @@ def _release(state: ExchangeState, market: Market, order: Order, at_ms: int) -> 
     except ApiError:
         end(state, [order], EndReason.UNFILLED, at_ms)
         return
-    if market.is_open(at_ms) and state.modes.matches(at_ms):
+    # Nothing that waited is post-only, so the window after a restart takes none of it either.
+    if market.is_open(at_ms) and state.modes.matches(at_ms) and at_ms >= state.modes.post_only_until_ms:
         _match(state, market, order, at_ms)
     else:
         end(state, [order], EndReason.CLOSE, at_ms)
