@@ -1,13 +1,17 @@
 """Invariants of design section 1 that must hold once a run has healed, against the exchange's own books."""
 
 from collections import Counter
+from collections.abc import Mapping
 
+from holdfast.core.bracket import Bracket, ExitMode
 from holdfast.core.market import Side
 from holdfast.core.orders import Purpose
 from holdfast.core.positions import LedgerKind, LedgerLine
+from holdfast.state.brackets import Brackets
 from holdfast.state.journal import Journal
 from holdfast.state.ledger import Ledger
 from holdfast.state.port import Store
+from local.simulation.protection_watch import REDUCING
 from local.simulation.venue import BookFill, BookOrder, SimulatedVenue
 from local.simulation.watch import Watch
 
@@ -20,6 +24,7 @@ class Audit:
         self._books = venue.books()
         self._ledger = Ledger(store, venue.account.account_id)
         self._journal = Journal(store, venue.account.account_id)
+        self._brackets = Brackets(store, venue.account.account_id)
         self._order_of = {order.order_id: order for order in self._books.orders}
         self._standing = [fill for fill in self._books.fills if not fill.void]
 
@@ -44,7 +49,7 @@ class Audit:
         for fill in self._standing:
             before = position[fill.market]
             position[fill.market] = after = before + fill.signed
-            if self._purpose(fill) is Purpose.EXIT and (abs(after) > abs(before) or before * after < 0):
+            if self._purpose(fill) in REDUCING and (abs(after) > abs(before) or before * after < 0):
                 self._watch.report("never-oversell", f"an exit took {fill.market} from {before} to {after}")
             elif self._venue.one is None and after < 0:
                 self._watch.report("never-oversell", f"{fill.market} went to {after}")
@@ -59,7 +64,7 @@ class Audit:
         """
         position: Counter[str] = Counter()
         for fill in self._standing:
-            if self._purpose(fill) is not None:
+            if self._purpose(fill) is not None and not self._watch.protections.watches(fill.market):
                 position[fill.market] += fill.signed
                 if abs(position[fill.market]) > most:
                     self._watch.report("position limit", f"{fill.market} held {position[fill.market]} at {fill.at_ms}")
@@ -85,6 +90,52 @@ class Audit:
             if not same:
                 self._watch.report("what rests is what is wanted", f"{key}: {have} rest, wanted {want}")
 
+    def check_protection(self) -> None:
+        """When all has healed, everything is flat, or protected as it should be; its trades are the ledger's sums."""
+        protections = self._watch.protections
+        held = protections.held()
+        stored = self._brackets.open()
+        if stored.keys() != protections.open.keys():
+            self._watch.report("the store's brackets", f"{sorted(stored)}, not {sorted(protections.open)}")
+        for market, size in held.items():
+            if abs(size) >= protections.smallest[market]:
+                self._check_covered(market, size, stored.get(market))
+        for market, bracket in stored.items():
+            if abs(held[market]) < protections.smallest[market] and market not in self._books.settled:
+                words = f"{bracket.bracket_id} is {bracket.state} ({bracket.reason}), {held[market]} of {market} held"
+                self._watch.report("armed-until-flat", words)
+        self._check_trades(stored)
+
+    def _check_covered(self, market: str, held: int, bracket: Bracket | None) -> None:
+        if bracket is None:
+            if market not in self._watch.protections.said_unprotected:
+                self._watch.report("never-naked-silently", f"{held} of {market} is held, and nobody said so")
+            return
+        resting = sum(
+            order.remaining
+            for order in self._venue.open_orders()
+            if order.market == market and self._watch.purpose(order) in REDUCING
+        )
+        name = f"{bracket.bracket_id} of {market} ({bracket.state}: {bracket.reason})"
+        if bracket.exit is not None:
+            self._watch.report("an exit goes on until flat", f"{name}: {held} held, {bracket.exit}")
+        wants = bracket.mode is ExitMode.LIMIT_ORDERS and not bracket.fallback and not bracket.exit
+        if wants and not 0 <= abs(held) - resting < self._watch.protections.smallest[market]:
+            self._watch.report("protected at once", f"{name}: {resting} of {held} rests")
+
+    def _check_trades(self, stored: Mapping[str, Bracket]) -> None:
+        """Of every market whose brackets are all closed, the trades are the ledger's sums."""
+        trades = self._watch.protections.trades
+        for market, found in self._ledger.positions().items():
+            mine = [trade for trade in trades if trade.market == market]
+            if market in stored or not self._watch.protections.watches(market):
+                continue
+            told = tuple(sum(getattr(trade, name) for trade in mine) for name in ("size", "realized", "fees"))
+            position = found.position
+            if told != (position.entered, position.realized, position.fees):
+                booked = (position.entered, position.realized, position.fees)
+                self._watch.report("trades are the ledger's", f"{market}: {told} in trades, {booked} in the ledger")
+
     def check_strangers(self) -> None:
         """foreign-orders-are-not-ours: their fills are noted, never held as ours."""
         for order_id in sorted(self._watch.foreign_orders):
@@ -107,7 +158,7 @@ class Audit:
         fills = {fill.key: fill for fill in self._books.fills}
         booked: Counter[str] = Counter()
         for line in lines:
-            if line.kind is LedgerKind.SETTLEMENT:
+            if line.kind in (LedgerKind.SETTLEMENT, LedgerKind.DUST):
                 continue
             key = line.key.removesuffix("#open").removesuffix("#void")
             reverses = line.kind is LedgerKind.REVERSAL
@@ -130,6 +181,8 @@ class Audit:
         for fill in self._standing:
             if self._purpose(fill) is not None and fill.market not in self._books.settled:
                 ours[fill.market] += fill.signed
+        for market, dust in self._watch.protections.dust.items():
+            ours[market] -= dust if market not in self._books.settled else 0
         held = {market: stored.position.size for market, stored in self._ledger.positions().items()}
         for market in sorted(ours.keys() | held.keys()):
             if ours[market] != held.get(market, 0):

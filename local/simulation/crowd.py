@@ -16,6 +16,7 @@ class Crowd:
         self._venue = venue
         self._chance = chance
         self._middles = {market: chance.randint(35, 65) for market in venue.markets}
+        self._shown: dict[str, tuple[list[Level], list[Level]]] = {}
         for market in venue.markets:
             self._show(market)
 
@@ -28,11 +29,16 @@ class Crowd:
         self._middles[market] = min(max(moved, _LOWEST), _HIGHEST)
         self._show(market)
 
+    def refill(self, market: str) -> None:
+        """What was last offered in a market is offered again, however much of it was taken."""
+        self._venue.feed(market, *self._shown[market])
+
     def _show(self, market: str) -> None:
         middle = self._middles[market]
         half = self._chance.choice((1, 1, 2))
         bids = [self._level(middle - half - depth) for depth in range(_DEPTH)]
         asks = [self._level(middle + half + depth) for depth in range(_DEPTH)]
+        self._shown[market] = (bids, asks)
         self._venue.feed(market, bids, asks)
 
     def _level(self, cents: int) -> Level:

@@ -12,7 +12,7 @@ from local.simulation.hazards import NONE, Hazards
 from local.simulation.kalshi_venue import CLOSES_AFTER_MS, CLOSING
 from local.simulation.profile import Happening, Profile
 from local.simulation.scheduler import Scheduler
-from local.simulation.setting import EVERYBODY, START_MS, still_ms
+from local.simulation.setting import EVERYBODY, START_MS, STILL_MS, protected_markets, still_ms
 from local.simulation.trace import Trace
 from local.simulation.venue import SimulatedVenue
 from local.simulation.watch import Watch
@@ -52,6 +52,11 @@ class Happenings:
         while self._scheduler.now_ms < still_ms(self._profile):
             self._scheduler.wait(self._chance.randrange(300, 2_000))
             self._crowd.step()
+        # Whoever sells a position out meets buyers to the end; where we quote, books stand still.
+        while self._scheduler.now_ms < still_ms(self._profile) + STILL_MS:
+            for market in protected_markets(self._profile, self._venue):
+                self._crowd.refill(market)
+            self._scheduler.wait(2_000)
 
     def _weather_changes(self) -> None:
         self._scheduler.wait(self._profile.chaos_ms)

@@ -198,7 +198,14 @@ def _words(path: str) -> str:
 
 def _order(order: Order) -> BookOrder:
     return BookOrder(
-        order.order_id, order.client_order_id, order.ticker, order.side, order.price, order.remaining, order.filled
+        order_id=order.order_id,
+        client_order_id=order.client_order_id,
+        market=order.ticker,
+        side=order.side,
+        price=order.price,
+        remaining=order.remaining,
+        filled=order.filled,
+        size=order.initial,
     )
 
 

@@ -203,7 +203,16 @@ class PolymarketStranger:
 
 
 def _order(order: Order) -> BookOrder:
-    return BookOrder(order.order_id, "", order.token_id, order.side, order.price, order.remaining, order.matched)
+    return BookOrder(
+        order_id=order.order_id,
+        client_order_id="",
+        market=order.token_id,
+        side=order.side,
+        price=order.price,
+        remaining=order.remaining,
+        filled=order.matched,
+        size=order.size,
+    )
 
 
 def _fill(fill: Fill) -> BookFill:

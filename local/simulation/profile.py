@@ -38,10 +38,27 @@ class VenueName(StrEnum):
     POLYMARKET = "polymarket"
 
 
+class Brackets(Struct, frozen=True):
+    """How positions are opened and protected in a run: the last `markets` of its markets, and switches.
+
+    `interval_seconds`: how often a brackets writer looks; `slice`: dollars of one exit order; `trails`: with a trailing
+    stop; `sells_rest`: a take profit that filled for the most part is sold off; `merges`: entries add to a position.
+    """
+
+    markets: int
+    interval_seconds: int
+    share: str
+    slice: str
+    trails: bool
+    sells_rest: bool
+    merges: bool
+    adopts: bool
+
+
 class Profile(Struct, frozen=True):
-    """One run's settings. Times in ms, `rates` per 10,000. `lag_ms`, `jitter_ms`
-    and `wander_ms` say how reads lag; `knows_schedule`: ticks say when they were due; `freezes`: a writer may
-    stand still just before a request departs; `skew_ms`: how far the writers' clocks may be off, either way.
+    """One run's settings. Times in ms, `rates` per 10,000. `lag_ms`, `jitter_ms` and `wander_ms` say how reads lag;
+    `knows_schedule`: ticks say when they were due; `freezes`: a writer may stand still just before a request departs;
+    `skew_ms`: how far the writers' clocks may be off, either way; `brackets` is None where nothing but quotes are made.
     """
 
     venue: VenueName
@@ -62,6 +79,7 @@ class Profile(Struct, frozen=True):
     freezes: bool
     is_poor: bool
     skew_ms: int
+    brackets: Brackets | None = None
 
     @property
     def chaos_ms(self) -> int:
@@ -147,4 +165,23 @@ def profile_of(seed: int, venue: VenueName = VenueName.KALSHI) -> Profile:
         freezes=chance.random() < 0.2,
         is_poor=chance.random() < 0.1,
         skew_ms=chance.choice((0, 0, 800)),
+        brackets=_brackets(seed, venue),
+    )
+
+
+def _brackets(seed: int, venue: VenueName) -> Brackets | None:
+    """Drawn apart, so that what else a seed draws does not depend on it. A third of the runs only quote."""
+    chance = Random(f"{venue} brackets of {seed}")
+    markets = chance.choice((0, 2, 4))
+    if not markets:
+        return None
+    return Brackets(
+        markets=markets,
+        interval_seconds=chance.choice((3, 5, 10)),
+        share=chance.choice(("1", "1", "0.5", "0")),
+        slice=chance.choice(("3", "1000")),
+        trails=chance.random() < 0.4,
+        sells_rest=chance.random() < 0.3,
+        merges=chance.random() < 0.3,
+        adopts=chance.random() < 0.5,
     )

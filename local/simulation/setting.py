@@ -11,7 +11,7 @@ from holdfast.state.port import Store
 from local.simulation.hazards import LONGEST_PAUSE_MS
 from local.simulation.kalshi_venue import KalshiSide
 from local.simulation.polymarket_venue import PolymarketSide
-from local.simulation.profile import Profile, VenueName
+from local.simulation.profile import Brackets, Profile, VenueName
 from local.simulation.scheduler import Scheduler
 from local.simulation.venue import SimulatedVenue
 
@@ -52,7 +52,9 @@ def open_venue(profile: Profile, clock: Clock, seed: int) -> SimulatedVenue:
 def configure(profile: Profile, venue: SimulatedVenue, store: Store, parameters: Parameters) -> None:
     """Write market configs and switches as the command line would."""
     configs = MarketConfigs(store, venue.account.account_id)
-    for market in venue.markets:
+    for market in protected_markets(profile, venue):
+        configs.save(MarketConfig(market=market, mode="protect"))
+    for market in quoted_markets(profile, venue):
         configs.save(
             MarketConfig(
                 market=market,
@@ -76,8 +78,37 @@ def configure(profile: Profile, venue: SimulatedVenue, store: Store, parameters:
         "max_market_exposure": "50000",
         "inventory_stop_loss": _STOP_LOSS[profile.flattens],
     }
+    if profile.brackets is not None:
+        switches |= _bracket_switches(profile.brackets)
     for name, value in switches.items():
         parameters.write(f"{EVERYBODY}/{name}", str(value))
+
+
+def _bracket_switches(brackets: Brackets) -> dict[str, object]:
+    return {
+        "ab_concurrent_share": brackets.share,
+        "max_exit_slice": brackets.slice,
+        "use_trailing_exit": str(brackets.trails).lower(),
+        "trailing_activation": "0.02",
+        "trailing_distance": "0.02",
+        "partial_tp_policy": "sell" if brackets.sells_rest else "wait",
+        "partial_tp_threshold": 60,
+        "further_entries": "merge" if brackets.merges else "refuse",
+        "adopt_unprotected": "adopt" if brackets.adopts else "flag",
+        "blacklist_attempts": 100,
+        "capital_total": "100000",
+        "max_trade_size": "1000",
+    }
+
+
+def protected_markets(profile: Profile, venue: SimulatedVenue) -> tuple[str, ...]:
+    """Markets whose positions have brackets."""
+    return venue.markets[len(venue.markets) - profile.brackets.markets :] if profile.brackets else ()
+
+
+def quoted_markets(profile: Profile, venue: SimulatedVenue) -> tuple[str, ...]:
+    """Markets that a strategy quotes."""
+    return venue.markets[: len(venue.markets) - len(protected_markets(profile, venue))]
 
 
 def inventory_stop(profile: Profile, scale: Scale) -> InventoryStop:
@@ -92,9 +123,9 @@ def still_ms(profile: Profile) -> int:
     return START_MS + profile.chaos_ms + HEAL_MS
 
 
-def schedules(profile: Profile, chance: Random) -> tuple[list[int], list[int]]:
+def schedules(profile: Profile, chance: Random, interval_seconds: int) -> tuple[list[int], list[int]]:
     """When each of two writers gets a tick: each message goes to one of them, now and then to both."""
-    interval_ms, calm_ms, end_ms = profile.interval_seconds * 1000, START_MS + profile.chaos_ms, still_ms(profile)
+    interval_ms, calm_ms, end_ms = interval_seconds * 1000, START_MS + profile.chaos_ms, still_ms(profile)
     due = [
         *range(START_MS + interval_ms, calm_ms, interval_ms),
         *range(calm_ms, end_ms, _HEALING_INTERVAL_MS),

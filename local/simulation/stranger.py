@@ -1,5 +1,6 @@
 """Somebody else with the same login: orders that are not ours, some of them under another Holdfast account's mark."""
 
+from collections.abc import Sequence
 from random import Random
 
 from holdfast.core.market import Side
@@ -12,10 +13,13 @@ _OTHER_ACCOUNT = "kalshi-other"
 
 
 class Stranger:
-    """Places and cancels a few orders of its own. `order_ids` are all that it ever placed."""
+    """Places and cancels a few orders of its own in `markets`. `order_ids` are all that it ever placed."""
 
-    def __init__(self, venue: SimulatedVenue, scheduler: Scheduler, chance: Random, trace: Trace) -> None:
+    def __init__(
+        self, venue: SimulatedVenue, markets: Sequence[str], scheduler: Scheduler, chance: Random, trace: Trace
+    ) -> None:
         self._venue, self._client = venue, venue.stranger()
+        self._markets = markets
         self._scheduler, self._chance, self._trace = scheduler, chance, trace
         self._count = 0
         self._resting: list[tuple[str, str]] = []
@@ -28,7 +32,7 @@ class Stranger:
             if self._resting and self._chance.random() < 0.4:
                 self._cancel(*self._resting.pop(self._chance.randrange(len(self._resting))))
             else:
-                self._place(self._chance.choice(self._venue.markets))
+                self._place(self._chance.choice(self._markets))
 
     def _place(self, market: str) -> None:
         self._count += 1

@@ -17,7 +17,10 @@ from local.venues.http import Request, Response
 
 
 class BookOrder(Struct, frozen=True):
-    """An order in the exchange's books. `client_order_id` is empty where the venue keeps no id of ours."""
+    """An order in the exchange's books. `client_order_id` is empty where the venue keeps no id of ours.
+
+    `size` is what it was accepted for.
+    """
 
     order_id: str
     client_order_id: str
@@ -26,6 +29,7 @@ class BookOrder(Struct, frozen=True):
     price: int
     remaining: int
     filled: int
+    size: int
 
 
 class BookFill(Struct, frozen=True):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from holdfast.clock import Clock
 from holdfast.core.book import Top
 from holdfast.core.lanes import within_position
-from holdfast.core.market import Side
+from holdfast.core.market import MarketRules, Side
 from holdfast.core.orders import OpenOrder, TargetOrder
 from holdfast.core.positions import Position
 from holdfast.core.risk import InventoryStop, should_flatten
@@ -24,6 +24,10 @@ class Onlooker:
         self._venue = side.connect(DirectTransport(side.handle), clock, FreeMeter())
         self._scale, self._one = side.scale, side.one
         self._clock = clock
+
+    def rules(self, markets: Sequence[str]) -> dict[str, MarketRules]:
+        """The rules of markets, as an account would read them."""
+        return self._venue.market_rules(list(markets)) if markets else {}
 
     def wanted(
         self, configs: list[MarketConfig], ours: list[BookOrder], positions: Mapping[str, Position], stop: InventoryStop

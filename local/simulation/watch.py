@@ -1,7 +1,7 @@
 """Invariants of design section 1 that must hold at every step, checked as writes take effect."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -12,6 +12,7 @@ from holdfast.core.orders import Placement, Purpose, purpose_of
 from holdfast.core.outcomes import Canceled, Changed, Placed
 from holdfast.core.positions import LedgerKind
 from holdfast.state.port import Check, Delete, Key, Put, Table, Write
+from local.simulation.protection_watch import ProtectionWatch
 from local.simulation.trace import Trace
 from local.simulation.venue import BookOrder, SimulatedVenue
 from local.venues.http import Request, Response
@@ -35,8 +36,19 @@ class Bounds(Struct, frozen=True):
     orders: int
 
 
+class Held(Struct):
+    """The lease of one job as it is held now."""
+
+    fence: int = 0
+    owner: str = ""
+    began_at_ms: int = 0
+
+
 class Watch:
-    """Looks at every effect on the store and at the venue; `violations` is what it found, in order."""
+    """Looks at every effect on the store and at the venue; `violations` is what it found, in order.
+
+    `smallest` names the markets whose positions have brackets, with the least size that the exchange takes there.
+    """
 
     def __init__(
         self,
@@ -44,6 +56,9 @@ class Watch:
         now_ms: Callable[[], int],
         bounds: Bounds,
         trace: Trace,
+        smallest: Mapping[str, int] | None = None,
+        *,
+        may_vanish: bool = False,
     ) -> None:
         self._venue, self._account = venue, venue.account.account_id
         self._now_ms, self._bounds, self._trace = now_ms, bounds, trace
@@ -53,16 +68,24 @@ class Watch:
         self.leg_of: dict[str, str] = {}
         self._client_id_of: dict[str, str] = {}
         self._exits: dict[str, tuple[str, Side]] = {}
-        self.fence = 0
-        self._owner = ""
-        self._over: dict[str, str] = {}
+        self._leases: dict[str, Held] = {}
+        self._over: dict[tuple[str, str], str] = {}
         self._filled: Counter[str] = Counter()
         self._sizes: dict[str, int] = {}
         self._lines: set[str] = set()
         self._retired_through_ms = 0
         self._halted_since_ms: int | None = None
         self._began_at_ms: dict[str, int] = {}
-        self._fence_began_at_ms = 0
+        self.protections = ProtectionWatch(
+            venue,
+            self.entries,
+            self.purpose,
+            self.client_id,
+            self.report,
+            now_ms,
+            smallest or {},
+            may_vanish=may_vanish,
+        )
 
     def report(self, invariant: str, seen: str) -> None:
         """Note that an invariant did not hold."""
@@ -97,6 +120,10 @@ class Watch:
                 self._booked(writer, write)
             elif isinstance(write, Put) and write.table is Table.CONTROL:
                 self._controlled(writer, write)
+            elif isinstance(write, Put) and write.table is Table.BRACKETS:
+                self.protections.stored(write.item)
+            elif isinstance(write, Delete) and write.key.table is Table.BRACKETS:
+                self.protections.removed(write.key.sk)
             elif isinstance(write, Delete) and write.key.pk.startswith("INTENT#"):
                 self._retired(write.key.sk)
 
@@ -113,40 +140,42 @@ class Watch:
             self._retired_through_ms = through_ms
 
     def _leased(self, put: Put) -> None:
-        fence = put.item["fence"]
-        if fence not in (self.fence, self.fence + 1) or (fence == self.fence and put.item["owner"] != self._owner):
-            self.report("lease fences strictly increase", f"{put.item} after fence {self.fence} of {self._owner}")
-        if fence != self.fence:
-            self._fence_began_at_ms = self._began_at_ms[put.item["owner"]]
-        self.fence, self._owner = fence, put.item["owner"]
+        fence, owner = put.item["fence"], put.item["owner"]
+        held = self._leases.setdefault(put.item["pk"].rpartition("#")[2], Held())
+        if fence not in (held.fence, held.fence + 1) or (fence == held.fence and owner != held.owner):
+            self.report("lease fences strictly increase", f"{put.item} after fence {held.fence} of {held.owner}")
+        if fence != held.fence:
+            held.began_at_ms = self._began_at_ms[owner]
+        held.fence, held.owner = fence, owner
 
     def _journaled(self, entry: JournalEntry) -> None:
         known = self.entries.get(entry.entry_id)
         if known is None or entry.sent_at_ms != known.sent_at_ms or entry.deadline_ms != known.deadline_ms:
             self._opened(entry, again=known is not None)
         self.entries[entry.entry_id] = entry
+        job = _job(entry)
         for item in entry.items:
             match item.outcome:
                 case Canceled(order_id=order_id):
-                    self._over.setdefault(order_id, f"cancelled by {entry.entry_id}")
+                    self._over.setdefault((job, order_id), f"cancelled by {entry.entry_id}")
                 case Placed(order_id=order_id, remaining=0) | Changed(order_id=order_id, remaining=0):
-                    self._over.setdefault(order_id, f"without remainder since {entry.entry_id}")
+                    self._over.setdefault((job, order_id), f"without remainder since {entry.entry_id}")
                 case Placed(order_id=order_id):
                     self._sizes.setdefault(order_id, item.size)
 
     def _opened(self, entry: JournalEntry, *, again: bool) -> None:
-        if entry.fence != self.fence:
-            self.report("lease fences strictly increase", f"{entry.entry_id} opened while fence {self.fence} is held")
+        job = _job(entry)
+        held = self._leases.get(job, Held())
+        if entry.fence != held.fence:
+            self.report("lease fences strictly increase", f"{entry.entry_id} opened while fence {held.fence} is held")
         if entry.operation is not Operation.PLACE:
             for item in entry.items:
-                if item.order_id in self._over:
-                    self.report(
-                        "read-your-writes", f"{entry.operation} of {item.order_id}: {self._over[item.order_id]}"
-                    )
+                if over := self._over.get((job, item.order_id)):
+                    self.report("read-your-writes", f"{entry.operation} of {item.order_id}: {over}")
             return
-        halted = self._halted_since_ms is not None and self._halted_since_ms <= self._fence_began_at_ms
-        if halted and entry.purpose is Purpose.QUOTE:
-            self.report("halt", f"{entry.entry_id} places quotes in a tick that began under a halt")
+        halted = self._halted_since_ms is not None and self._halted_since_ms <= held.began_at_ms
+        if halted and entry.purpose in (Purpose.QUOTE, Purpose.ENTRY):
+            self.report("halt", f"{entry.entry_id} places {entry.purpose} orders in a tick that began under a halt")
         if not again:
             legs = [placement.target.leg for placement in _placements.decode(entry.body)]
             for item, leg in zip(entry.items, legs, strict=True):
@@ -155,6 +184,7 @@ class Watch:
                 if entry.purpose is Purpose.EXIT:
                     self._exits[item.order_id or item.client_order_id] = item.market, item.side
                 self._placing(entry, item.market, leg, item.client_order_id)
+            self.protections.opened(entry)
 
     def _placing(self, entry: JournalEntry, market: str, leg: str, client_id: str) -> None:
         """A new identity for a leg must not meet an earlier one whose outcome is unknown."""
@@ -177,14 +207,20 @@ class Watch:
 
     def _booked(self, writer: str, put: Put) -> None:
         key, order_id = put.item["sk"], put.item["order_id"]
+        if put.item["kind"] == LedgerKind.DUST:
+            sells = put.item["side"] == Side.SELL
+            self.protections.wrote_off(put.item["market"], put.item["size"] if sells else -put.item["size"])
         if key in self._lines:
             self.report("fill-once", f"ledger line {key} was written twice")
         self._lines.add(key)
         if put.item["kind"] == LedgerKind.REVERSAL:
             return
         self._filled[order_id] += put.item["size"]
-        if writer == self._owner and self._filled[order_id] >= self._sizes.get(order_id, 1 << 62):
-            self._over.setdefault(order_id, f"filled, says ledger line {key}")
+        if self._filled[order_id] < self._sizes.get(order_id, 1 << 62):
+            return
+        for job, held in self._leases.items():
+            if held.owner == writer:
+                self._over.setdefault((job, order_id), f"filled, says ledger line {key}")
 
     # The venue.
 
@@ -196,6 +232,7 @@ class Watch:
         for order_id in self.foreign_orders:
             if order_id.encode() in text:
                 self.report("foreign-orders-are-not-ours", f"{writer} sent {request.method} {request.path}")
+        self.protections.requested()
         if request.method == "POST" and response.status < 300:
             self._check_resting(writer)
             self._check_exit(request, response)
@@ -208,6 +245,8 @@ class Watch:
             return
         for other in self._venue.open_orders():
             purpose = self.purpose(other)
+            if self.protections.watches(other.market):
+                continue
             if purpose is not None and purpose is not Purpose.EXIT and (other.market, other.side) in exits:
                 self.report("never-oversell", f"{other.order_id} rests beside the exit of {other.market}")
 
@@ -222,6 +261,8 @@ class Watch:
                 continue
             if client_id not in self.leg_of:
                 self.report("same-identity", f"{client_id or order.order_id} of {writer} rests without a journal entry")
+            if self.protections.watches(order.market):
+                continue
             if client_id and self.purpose(order) is Purpose.EXIT:
                 exits[order.market, order.side] += 1
                 continue
@@ -233,3 +274,8 @@ class Watch:
         for side, size in sizes.items():
             if size > self._bounds.size or orders[side] > self._bounds.orders:
                 self.report("no two orders for one target", f"{orders[side]} orders, {size} in all, rest at {side}")
+
+
+def _job(entry: JournalEntry) -> str:
+    """The job whose lease an entry was opened under."""
+    return entry.entry_id.partition("-")[0]

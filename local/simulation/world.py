@@ -1,5 +1,6 @@
 """One run: two writers of one account under one lease, and everything that may go wrong around them."""
 
+from collections.abc import Callable
 from random import Random
 
 from msgspec import Struct
@@ -9,12 +10,14 @@ from holdfast.state.ledger import Ledger
 from holdfast.state.markets import MarketConfigs
 from holdfast.state.memory import MemoryStore
 from holdfast.state.parameters import MemoryParameters
+from local.simulation.asker import Asker
 from local.simulation.audit import Audit
 from local.simulation.happenings import Happenings
 from local.simulation.hazards import Hazards
-from local.simulation.profile import Happening, Profile, VenueName, profile_of
+from local.simulation.profile import Brackets, Happening, Profile, VenueName, profile_of
 from local.simulation.scheduler import Scheduler
 from local.simulation.setting import (
+    HEAL_MS,
     MOST_HELD,
     SIZE,
     START_MS,
@@ -22,6 +25,8 @@ from local.simulation.setting import (
     configure,
     inventory_stop,
     open_venue,
+    protected_markets,
+    quoted_markets,
     schedules,
     still_ms,
 )
@@ -29,7 +34,7 @@ from local.simulation.stranger import Stranger
 from local.simulation.trace import Trace
 from local.simulation.wanted import Onlooker
 from local.simulation.watch import Bounds, Violation, Watch
-from local.simulation.writer import Surroundings, Writer
+from local.simulation.writer import Surroundings, Writer, run_brackets, run_execute
 
 
 class Result(Struct, frozen=True):
@@ -62,26 +67,49 @@ class World:
         configure(profile, venue, self._store, parameters)
         self._onlooker = Onlooker(venue, clock)
         bounds = Bounds(venue.scale.size(SIZE * profile.levels), profile.levels)
-        self._watch = watch = Watch(venue, clock.now_ms, bounds, self._trace)
+        self._protected = protected_markets(profile, venue)
+        self._watch = watch = Watch(
+            venue,
+            clock.now_ms,
+            bounds,
+            self._trace,
+            {market: rules.min_size for market, rules in self._onlooker.rules(self._protected).items()},
+            may_vanish=profile.happening is Happening.FAILED_TRADES,
+        )
         hazards = Hazards(chance(), profile.rates, profile.kinds)
         self._happenings = Happenings(
             profile, self._scheduler, venue, self._store, parameters, hazards, watch, self._trace, chance()
         )
-        self._stranger = Stranger(venue, self._scheduler, chance(), self._trace)
+        quoted = quoted_markets(profile, venue)
+        self._stranger = Stranger(venue, quoted, self._scheduler, chance(), self._trace)
         around = Surroundings(
             profile, venue, self._store, parameters, self._scheduler, hazards, chance(), watch, self._trace
         )
+        interval_ms = profile.interval_seconds * 1000
         self._writers = [
-            Writer(name, around, schedule)
-            for name, schedule in zip(("w1", "w2"), schedules(profile, chance()), strict=True)
+            Writer(name, run_execute, around, schedule, interval_ms)
+            for name, schedule in zip(("w1", "w2"), schedules(profile, chance(), profile.interval_seconds), strict=True)
         ]
+        if profile.brackets is not None:
+            self._add_brackets(profile.brackets, around, chance)
+
+    def _add_brackets(self, brackets: Brackets, around: Surroundings, chance: Callable[[], Random]) -> None:
+        """Two writers of the brackets job, and somebody who wants positions."""
+        seconds = brackets.interval_seconds
+        self._writers += [
+            Writer(name, run_brackets, around, schedule, seconds * 1000)
+            for name, schedule in zip(("b1", "b2"), schedules(self._profile, chance(), seconds), strict=True)
+        ]
+        asker = Asker(self._venue, self._protected, self._store, self._scheduler, chance(), self._trace)
+        until_ms = START_MS + self._profile.chaos_ms + HEAL_MS // 2
+        self._scheduler.spawn("asker", lambda: asker.live(until_ms))
 
     def run(self) -> Result:
         """Bad weather, then healing, then stillness, then the audit."""
         for writer in self._writers:
             self._scheduler.spawn("writer", writer.live)
         self._happenings.begin()
-        if self._profile.has_stranger:
+        if self._profile.has_stranger and quoted_markets(self._profile, self._venue):
             self._watch.foreign_orders = self._stranger.order_ids
             self._scheduler.spawn("stranger", lambda: self._stranger.live(still_ms(self._profile)))
         self._scheduler.run()
@@ -103,6 +131,7 @@ class World:
         audit.check_journal()
         audit.check_exits()
         audit.check_identities()
+        audit.check_protection()
         if self._profile.happening is not Happening.FAILED_TRADES:
             # A sale that fails brings back what a purchase had already replaced.
             audit.check_limits(self._venue.scale.size(MOST_HELD + SIZE * self._profile.levels))
@@ -127,13 +156,13 @@ class World:
         configs = [
             config
             for config in MarketConfigs(self._store, account).list()
-            if config.enabled and config.market not in self._happenings.settled | paused
+            if config.mode == "quote" and config.enabled and config.market not in self._happenings.settled | paused
         ]
         ours = [order for order in self._venue.open_orders() if order.order_id not in self._watch.foreign_orders]
         wanted, exiting = self._onlooker.wanted(
             configs, ours, positions, inventory_stop(self._profile, self._venue.scale)
         )
-        audit.check_resting(wanted, paused | exiting)
+        audit.check_resting(wanted, {*paused, *exiting, *self._protected})
 
 
 def simulate(seed: int, venue: VenueName = VenueName.KALSHI) -> Result:

@@ -1,12 +1,16 @@
 """One place where a writer runs: processes come up in it, tick, die, and are replaced."""
 
 from random import Random
+from typing import Protocol
 
+from holdfast.clock import Clock
 from holdfast.core.errors import HoldfastError, StoreError
+from holdfast.jobs.brackets import BracketsReport, check_brackets
 from holdfast.jobs.execute import execute
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.throttle import Throttle
 from holdfast.jobs.tick import TickReport
+from holdfast.state.accounts import Account
 from holdfast.state.markets import load_strategy
 from holdfast.state.parameters import Parameters
 from holdfast.state.port import Store
@@ -27,14 +31,16 @@ _RECYCLED = 0.05
 
 
 class TraceTelemetry:
-    """Events go to the trace, metrics nowhere."""
+    """Events go to the trace, what is said of naked positions to the watch too, metrics nowhere."""
 
-    def __init__(self, process: Process) -> None:
-        self._process = process
+    def __init__(self, process: Process, watch: Watch) -> None:
+        self._process, self._watch = process, watch
 
     def event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
         """One line."""
         fields.pop("account", None)
+        if name == "POSITION_UNPROTECTED":
+            self._watch.protections.said_unprotected.add(str(fields["market"]))
         self._process.note(f"· {name}", fields)
 
     def metric(self, name: str, value: int, unit: Unit = Unit.COUNT, **dimensions: str) -> None:
@@ -87,7 +93,7 @@ class Surroundings:
 
     def ports(self, process: Process) -> Ports:
         """The ports of a process that has just started."""
-        clock, telemetry = ProcessClock(process), TraceTelemetry(process)
+        clock, telemetry = ProcessClock(process), TraceTelemetry(process, self.watch)
         store = SimulatedStore(self.store, process, self.hazards, self.watch)
         account = self.venue.account.account_id
         throttle = Throttle(store, account, clock, telemetry, lambda: self.chance.randrange(1000))
@@ -107,17 +113,41 @@ class Surroundings:
         )
 
 
-class Writer:
-    """Runs the ticks that are due at `schedule` (UTC ms, ascending), one process after another."""
+class Job(Protocol):
+    """A job's tick."""
 
-    def __init__(self, name: str, surroundings: Surroundings, schedule: list[int]) -> None:
+    def __call__(
+        self, account: Account, ports: Ports, clock: Clock, *, scheduled_at_ms: int
+    ) -> TickReport | BracketsReport:
+        """Run it once."""
+        ...
+
+
+def run_brackets(account: Account, ports: Ports, clock: Clock, *, scheduled_at_ms: int) -> BracketsReport:
+    """A tick of the brackets job, found when it runs: a test may have put a bug into it."""
+    return check_brackets(account, ports, clock, scheduled_at_ms=scheduled_at_ms)
+
+
+def run_execute(account: Account, ports: Ports, clock: Clock, *, scheduled_at_ms: int) -> TickReport:
+    """A tick of the execute job."""
+    return execute(account, ports, clock, scheduled_at_ms=scheduled_at_ms)
+
+
+class Writer:
+    """Runs a job's ticks that are due at `schedule` (UTC ms, ascending), one process after another.
+
+    A tick that could not begin within `oldest_ms` of its time is left out.
+    """
+
+    def __init__(self, name: str, job: Job, surroundings: Surroundings, schedule: list[int], oldest_ms: int) -> None:
         self._name = name
+        self._job = job
         self._around = surroundings
         self._schedule = schedule
-        self._oldest_ms = surroundings.profile.interval_seconds * 1000
+        self._oldest_ms = oldest_ms
         self._generation = 0
         self._running: tuple[Process, Ports] | None = None
-        self.reports: list[TickReport] = []
+        self.reports: list[TickReport | BracketsReport] = []
 
     def live(self) -> None:
         """The writer's task."""
@@ -138,7 +168,9 @@ class Writer:
 
     def _tick(self, process: Process, ports: Ports, scheduled_at_ms: int) -> None:
         try:
-            report = execute(self._around.venue.account, ports, ProcessClock(process), scheduled_at_ms=scheduled_at_ms)
+            report = self._job(
+                self._around.venue.account, ports, ProcessClock(process), scheduled_at_ms=scheduled_at_ms
+            )
         except HoldfastError as error:
             self._around.watch.report("a tick raises nothing that the next one can repair", repr(error))
             return
