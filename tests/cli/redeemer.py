@@ -59,7 +59,7 @@ def redeemer(aws: LocalAws, stage: str, *, with_keys: bool = True) -> Iterator[R
     if with_keys:
         keys = exchange.add_api_key("us")
         fields |= {"api_key": keys.api_key, "api_secret": keys.secret, "api_passphrase": keys.passphrase}
-        fields["relayer_api_key"] = keys.api_key
+        fields["relayer_api_key"] = exchange.add_relayer_key("us")
     clients = aws.clients()
     name = f"{SECRET}-{stage}"
     clients.secrets.create_secret(Name=name, SecretString=json.dumps(fields))

@@ -46,7 +46,7 @@ class RedemptionWorld(AccountWorld):
             "api_passphrase": keys.passphrase,
         }
         if with_key:
-            secret["relayer_api_key"] = keys.api_key
+            secret["relayer_api_key"] = exchange.add_relayer_key("us")
         options = {"signature_type": str(signature_type)} | ({"wallet": self.wallet} if signature_type else {})
         account = Account(
             account_id=ACCOUNT,

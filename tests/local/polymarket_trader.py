@@ -67,6 +67,7 @@ class Trader:
         self.address = address_of(self.key)
         self.wallet, self.signature_type = wallet or self.address, signature_type
         self.credentials: Credentials | None = None
+        self.relayer_key: str | None = None
         self.http = requests.Session()
         self.http.trust_env = False
 

@@ -198,7 +198,9 @@ def test_a_failed_trade_moves_nothing(venue):
 
 
 def relayer_headers(trader):
-    return {"RELAYER_API_KEY": trader.credentials.api_key, "RELAYER_API_KEY_ADDRESS": trader.address}
+    if trader.relayer_key is None:
+        trader.relayer_key = trader.venue.exchange.add_relayer_key(trader.name)
+    return {"RELAYER_API_KEY": trader.relayer_key, "RELAYER_API_KEY_ADDRESS": trader.address}
 
 
 def call_to_redeem(market):
@@ -213,15 +215,20 @@ def call_to_redeem(market):
 
 
 def nonce_of(trader):
-    params = trader.send("GET", "/relayer/v1/account/transactions/params", headers=relayer_headers(trader)).json()
-    return int(params["nonce"])
+    return int(params_of(trader, address=trader.address, type="WALLET").json()["nonce"])
+
+
+def params_of(trader, **query):
+    path = "/relayer/v1/account/transactions/params"
+    return trader.send("GET", path, headers=relayer_headers(trader), **query)
 
 
 def redeem(trader, market, **change):
     """A batch of a deposit wallet, signed by its owner."""
     call, deadline = change.get("call", call_to_redeem(market)), trader.venue.clock.now_ms() // 1000 + 600
+    calls = (call,) * change.get("times", 1)
     nonce = change.get("nonce", nonce_of(trader))
-    signed = batch_digest(trader.wallet, nonce, deadline, (call,))
+    signed = batch_digest(trader.wallet, nonce, deadline, calls)
     body = {
         "type": "WALLET",
         "from": trader.address,
@@ -232,7 +239,7 @@ def redeem(trader, market, **change):
         "depositWalletParams": {
             "depositWallet": trader.wallet,
             "deadline": str(deadline),
-            "calls": [{"target": call.target, "value": "0", "data": "0x" + call.data.hex()}],
+            "calls": [{"target": call.target, "value": "0", "data": "0x" + call.data.hex()}] * len(calls),
         },
     }
     return trader.send("POST", "/relayer/submit", body, headers=change.get("headers", relayer_headers(trader)))
@@ -289,6 +296,10 @@ def test_the_relayer_takes_25_calls_a_minute_from_those_it_knows(venue):
     anna = depositor(venue)
     market = venue.exchange.market(FED)
     assert redeem(anna, market, headers={}).status_code == 401
+    trading = relayer_headers(anna) | {"RELAYER_API_KEY": anna.credentials.api_key}
+    assert redeem(anna, market, headers=trading).status_code == 401, "a key of the CLOB is none of the relayer's"
+    assert params_of(anna, address=anna.wallet, type="WALLET").json() == {"error": "invalid address"}
+    assert params_of(anna, address=anna.address, type="SAFE").json() == {"error": "invalid type"}
     assert [redeem(anna, market).status_code for _ in range(26)] == [200] * 25 + [429]
     refused = redeem(anna, market)
     assert (refused.headers["Retry-After"], refused.json()["error"]) == ("60", "quota exceeded")
@@ -304,6 +315,7 @@ def test_the_relayer_sends_only_what_the_owner_signed_for_the_wallets_next_nonce
     venue.exchange.resolve(FED, 0)
     assert redeem(anna, market, key=key_of("somebody else")).json()["error"] == "bad request"
     assert redeem(anna, market, nonce=4).json()["error"] == "batch nonce 4 does not match on-chain nonce 0"
+    assert state_of(anna, redeem(anna, market, times=2)) == "STATE_FAILED", "what is redeemed twice pays once"
     binary = call_to_redeem(market)
     other = RelayCall("0xada2005600dec949baf300f4c6120000bdb6eaab", binary.data)
     assert state_of(anna, redeem(anna, market, call=other)) == "STATE_FAILED", "the adapter of neg-risk markets"

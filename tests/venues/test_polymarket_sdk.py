@@ -174,7 +174,7 @@ def test_the_sdk_redeems_through_the_relayer(official):
         urls = {"clob": server.clob_url, "gamma": server.gamma_url}
         urls |= {"data": server.data_url, "relayer": server.relayer_url}
         given = {"urls": urls, "key": secret, "wallet": wallet, "condition": found_exchange.market(FED).condition_id}
-        given["relayer_key"] = found_exchange.add_api_key("sdk").api_key
+        given["relayer_key"] = found_exchange.add_relayer_key("sdk")
         found = run(official, "polymarket_sdk_client.py", given)
     books = found_exchange.books("sdk")
     assert [(row["status"], Decimal(row["current_value"])) for row in found["before"]] == [("REDEEMABLE", 25)]

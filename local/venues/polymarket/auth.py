@@ -28,6 +28,7 @@ class KeyRing:
         self._new_id, self._largest_skew_ms = new_id, largest_skew_ms
         self._by_address: dict[str, User] = {}
         self._by_key: dict[str, tuple[User, Credentials]] = {}
+        self._relayer_keys: dict[str, User] = {}
 
     def admit(self, user: User) -> None:
         """Let a user's address attest."""
@@ -48,10 +49,15 @@ class KeyRing:
         user, _ = self._by_key.pop(api_key)
         user.keys = {nonce: known for nonce, known in user.keys.items() if known.api_key != api_key}
 
-    def owner_of(self, api_key: str) -> User | None:
-        """Whose key it is."""
-        known = self._by_key.get(api_key)
-        return known[0] if known else None
+    def add_relayer_key(self, user: User) -> str:
+        """A new key for the relayer, which takes none of the CLOB's (facts polymarket section 8)."""
+        made = self._new_id()
+        self._relayer_keys[made] = user
+        return made
+
+    def relayer_user(self, relayer_key: str) -> User | None:
+        """Whose relayer key it is."""
+        return self._relayer_keys.get(relayer_key)
 
     def attested(self, request: Request, now_ms: int) -> tuple[User, int]:
         """Who signed an L1 request, and the nonce. Raises the 401."""

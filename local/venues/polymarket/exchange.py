@@ -112,6 +112,11 @@ class PolymarketExchange:
                 raise InvalidInputError("nonce", nonce, "one without a key")
             return self._keys.create(user, nonce)
 
+    def add_relayer_key(self, name: str) -> str:
+        """A new relayer API key of a user, as the site's settings make one."""
+        with self._lock:
+            return self._keys.add_relayer_key(self._user(name))
+
     def deposit(self, name: str, dollars: Decimal) -> None:
         """Put pUSD into a user's wallet, or take it out; orders that are no longer covered are cancelled."""
         with self._lock:

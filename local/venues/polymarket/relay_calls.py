@@ -3,6 +3,8 @@
 Written apart from the adapter's own code on purpose, so that each checks the other.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,7 +17,7 @@ from local.venues.polymarket.state import ExchangeState
 from local.venues.polymarket.wire import ApiError
 
 SAFE, DEPOSIT_WALLET = 2, 3
-_KINDS = {"SAFE": SAFE, "WALLET": DEPOSIT_WALLET}
+KINDS = {"SAFE": SAFE, "WALLET": DEPOSIT_WALLET}
 _PUSD = "0xc011a7e12a19f7b1f670d46f03b03f3342e82dfb"
 _ADAPTERS = {
     False: "0xada100db00ca00073811820692005400218fce1f",
@@ -89,7 +91,7 @@ def read_request(body: bytes, user: User) -> Relayed:
     """The calls of a request. Raises the 400 for what it is not, whoever it is from, and whoever signed it."""
     try:
         found = msgspec.json.decode(body, type=SubmitBody)
-        kind, params = _KINDS.get(found.type), found.depositWalletParams
+        kind, params = KINDS.get(found.type), found.depositWalletParams
         wallet = params.deposit_wallet if params else found.proxyWallet
         named = found.sender.lower() == user.address and wallet.lower() == user.wallet
         if kind != user.signature_type or not named or (kind == DEPOSIT_WALLET) != (params is not None):
@@ -108,6 +110,16 @@ def read_request(body: bytes, user: User) -> Relayed:
     if signer != user.address or not calls:
         raise ApiError(400, "bad request")
     return Relayed(nonce, calls, deadline_s, found.metadata, found.signature)
+
+
+def are_held(user: User, wanted: Sequence[tuple[Market, tuple[int, int]] | None]) -> bool:
+    """Whether every call redeems something, and the wallet holds what they redeem together."""
+    taken: Counter[str] = Counter()
+    for one in wanted:
+        if one is None:
+            return False
+        taken.update(dict(zip(one[0].tokens, one[1], strict=True)))
+    return all(user.balance_of(token).settled >= size for token, size in taken.items())
 
 
 def redemption_of(state: ExchangeState, user: User, call: RelayCall) -> tuple[Market, tuple[int, int]] | None:

@@ -12,7 +12,7 @@ from local.venues.polymarket.accounts import User
 from local.venues.polymarket.booking import redeem
 from local.venues.polymarket.call import Call
 from local.venues.polymarket.records import RelayerTransaction
-from local.venues.polymarket.relay_calls import Relayed, read_request, redemption_of
+from local.venues.polymarket.relay_calls import KINDS, Relayed, are_held, read_request, redemption_of
 from local.venues.polymarket.state import ExchangeState
 from local.venues.polymarket.wire import ApiError
 
@@ -85,8 +85,15 @@ def list_transactions(call: Call) -> Response:
 
 
 def get_nonce(call: Call) -> Response:
-    """GET /relayer/v1/account/transactions/params: the nonce of the sender's next transaction."""
+    """GET /relayer/v1/account/transactions/params: the nonce of the next transaction of a signer's wallet.
+
+    What the venue says of a signer or a kind of wallet that is not the key's is not known: here it is refused.
+    """
     user = _relayer_user(call)
+    if call.parameter("address").lower() != user.address:
+        raise ApiError(400, "invalid address")
+    if KINDS.get(call.parameter("type")) != user.signature_type:
+        raise ApiError(400, "invalid type")
     return answer({"address": user.wallet, "nonce": str(_next_nonce(call.state, user))})
 
 
@@ -96,9 +103,9 @@ def get_deployed(call: Call) -> Response:
 
 
 def _relayer_user(call: Call) -> User:
-    """Whose relayer key this is: any of its CLOB keys serves as one here."""
+    """Whose relayer key this is."""
     headers = call.request.headers
-    user = call.keys.owner_of(headers.get("RELAYER_API_KEY", ""))
+    user = call.keys.relayer_user(headers.get("RELAYER_API_KEY", ""))
     if user is None or headers.get("RELAYER_API_KEY_ADDRESS", "").lower() != user.address:
         raise ApiError(401, "invalid authorization")
     return user
@@ -126,7 +133,7 @@ def _mine(state: ExchangeState, user: User, found: RelayerTransaction, asked: Re
         found.state, found.error = INVALID, "transaction deadline has passed" if late else "transaction was not mined"
         return
     wanted = [redemption_of(state, user, call) for call in asked.calls]
-    if state.relaying.takes_failure() or None in wanted:
+    if state.relaying.takes_failure() or not are_held(user, wanted):
         found.state, found.error, found.transaction_hash = FAILED, "execution reverted", state.new_hash()
         return
     for one in wanted:
