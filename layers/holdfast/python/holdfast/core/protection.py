@@ -121,6 +121,10 @@ class Step(Struct, frozen=True):
     wait: str = ""
     naked: NakedClass | None = None
 
+    def is_rest_of(self, before: Bracket) -> bool:
+        """Whether there is nothing to do, to wait for or to say: at most the best price of `before` has changed."""
+        return self == Step(structs.replace(before, peak=self.bracket.peak))
+
 
 def source_of(bracket: Bracket, reduced_by: str) -> ExitSource:
     """Which layer closed a flat position: `reduced_by` is what made it smaller last (`Position.reduced_by`)."""

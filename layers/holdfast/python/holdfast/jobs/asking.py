@@ -26,6 +26,11 @@ def tell_brackets(
     return told
 
 
+def is_exit_asked(ports: Ports, account: str) -> bool:
+    """Whether somebody asks for an exit that no bracket was told of yet."""
+    return any(isinstance(stored.request, ExitRequest) for stored in Requests(ports.store, account).open())
+
+
 def _tell(
     ports: Ports,
     requests: Requests,

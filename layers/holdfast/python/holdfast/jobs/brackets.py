@@ -24,6 +24,8 @@ from holdfast.telemetry.decision import DecisionTelemetry
 from holdfast.telemetry.port import Level
 
 JOB = "brackets"
+# How often what resolved is listed while nothing of ours was in it: later money, but never less of it.
+LIST_REDEEMABLE_MS = 600_000
 
 
 @dataclass(slots=True)
@@ -145,7 +147,8 @@ class BracketsTick:
         upkeep = Upkeep(self.ports, self.account, self._clock)
         held = {market for market, stored in view.positions.items() if stored.position.size}
         upkeep.refresh(switches.config_refresh_ticks, held | opened.keys())
-        upkeep.settle(view.positions, one, view.provisional)
+        if upkeep.settle(view.positions, one, view.provisional):
+            self.ports.cache.redeemable_listed_at_ms = 0
         protecting = Protecting(
             self.ports, self.writes, self.watch, self._clock, switches, self.decision_id, observer.observe
         )
@@ -169,7 +172,9 @@ class BracketsTick:
 
     def _redeem(self, reading: SwitchReading) -> None:
         redeemer = self.ports.redeemer
-        if redeemer is None:
+        now_ms, cache = self._clock.now_ms(), self.ports.cache
+        by_hand = self._gasless is not None
+        if redeemer is None or not (by_hand or now_ms - cache.redeemable_listed_at_ms >= LIST_REDEEMABLE_MS):
             return
         self.ports.throttle.add(redeemer.bucket)
         wanted = reading.switches.use_gasless if self._gasless is None else self._gasless
@@ -179,7 +184,9 @@ class BracketsTick:
         redeeming = Redeeming(self.ports, redeemer, self.writes.lease, self._clock, self.decision_id)
         self._report.redeeming = redeeming.report
         try:
-            redeeming.run(unwanted, dry_run=reading.switches.dry_run)
+            done = redeeming.run(unwanted, dry_run=reading.switches.dry_run)
+            # What is to be redeemed was settled first: a tick that books a settlement asks again at once.
+            cache.redeemable_listed_at_ms = 0 if done.found or done.open else now_ms
         finally:
             self.writes.lease = redeeming.lease
 

@@ -34,7 +34,7 @@ class AccountView(Struct, frozen=True):
     journal entries that could be resolved by now, and were not. `entries`: every entry that the list need not show yet.
     `unsettled`: signed sizes by market of fills that the venue may still take back; `provisional` are the markets that
     have such fills, also where their sizes cancel out. `booked` counts new fills.
-    `as_of_ms`: fills and ends of orders after it may be missing.
+    `as_of_ms`: fills and ends of orders after it may be missing. `unnamed`: orders with fills that nobody could name.
     """
 
     open_orders: tuple[OpenOrder, ...]
@@ -50,6 +50,7 @@ class AccountView(Struct, frozen=True):
     as_of_ms: int
     booked: int
     unresolved: int
+    unnamed: int = 0
 
 
 class Observer:
@@ -80,7 +81,7 @@ class Observer:
         horizon_ms = horizon_of(listed.as_of_ms, listed.requested_at_ms, self._ports.venue.capabilities)
         entries, in_doubt = self._resolve(entries, listed, horizon_ms)
         positions = self._ledger.positions()
-        booked = self._book(fills, watermark, listed.orders, entries, positions)
+        booked, unnamed = self._book(fills, watermark, listed.orders, entries, positions)
         filled: Counter[str] = Counter()
         for fill in fills:
             filled[fill.order_id] += 0 if fill.void else fill.size
@@ -119,6 +120,7 @@ class Observer:
             as_of_ms=listed.as_of_ms or listed.requested_at_ms,
             booked=booked,
             unresolved=unresolved,
+            unnamed=unnamed,
         )
 
     def _named(self, listed: OpenOrders, entries: Sequence[JournalEntry]) -> OpenOrders:
@@ -187,13 +189,14 @@ class Observer:
         listed: Sequence[OpenOrder],
         entries: Sequence[JournalEntry],
         positions: dict[str, StoredPosition],
-    ) -> int:
+    ) -> tuple[int, int]:
+        """How many fills were booked, and of how many orders nobody could say whose they are."""
         seen = set(watermark.recent)
         fresh = {fill.order_id for fill in fills if fill_key(fill) not in seen}
         if not fresh:
-            return 0
+            return 0, 0
         known = self._known(fresh, listed, entries, fills)
-        return self._bookkeeper.book_fills(fills, watermark, known, positions)
+        return self._bookkeeper.book_fills(fills, watermark, known, positions), len(fresh - known.keys())
 
     def _known(
         self, order_ids: set[str], listed: Sequence[OpenOrder], entries: Sequence[JournalEntry], fills: Sequence[Fill]

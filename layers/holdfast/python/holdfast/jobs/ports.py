@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from holdfast.core.market import MarketRules
 from holdfast.core.strategy import Strategy
@@ -11,6 +12,9 @@ from holdfast.state.port import Store
 from holdfast.state.switches import SwitchBoard
 from holdfast.telemetry.port import Telemetry
 from holdfast.venues.port import Access, Redeems, Venue, VenueStatus
+
+if TYPE_CHECKING:
+    from holdfast.jobs.reading import LastLook
 
 
 @dataclass(slots=True)
@@ -34,7 +38,10 @@ class Ports:
 
 @dataclass(slots=True)
 class Cache:
-    """What may be forgotten at any time: read again after `config_refresh_ticks`, or by a cold start."""
+    """What may be forgotten at any time: read again after `config_refresh_ticks`, or by a cold start.
+
+    `look`: what the brackets job saw last, `idle_at_ms`: when execute last had nothing to do (see jobs.reading).
+    """
 
     configs: tuple[MarketConfig, ...] = ()
     strategies: dict[str, tuple[Strategy, object]] = field(default_factory=dict)
@@ -50,6 +57,9 @@ class Cache:
     scanned_at_ms: int = 0
     said_at_ms: dict[str, int] = field(default_factory=dict)
     disagrees_since_ms: dict[str, int] = field(default_factory=dict)
+    look: "LastLook | None" = None
+    idle_at_ms: int = 0
+    redeemable_listed_at_ms: int = 0
     access: "AccessSeen" = field(default_factory=lambda: AccessSeen())
     venue: "VenueSeen" = field(default_factory=lambda: VenueSeen())
 

@@ -21,12 +21,12 @@ from holdfast.core.grid import OwnGrid
 from holdfast.core.market import Side
 from holdfast.core.marks import mark_of
 from holdfast.core.opening import anchored
-from holdfast.core.orders import OpenOrder
+from holdfast.core.orders import OpenOrder, TimeInForce
 from holdfast.core.outcomes import Placed, Refused
 from holdfast.core.protection import REDUCING, Scene, Step
 from holdfast.core.resolution import to_resend
 from holdfast.jobs.adopting import Adopting
-from holdfast.jobs.asking import tell_brackets
+from holdfast.jobs.asking import is_exit_asked, tell_brackets
 from holdfast.jobs.bracket_facts import Account
 from holdfast.jobs.closing import Closing
 from holdfast.jobs.execution import Execution
@@ -35,6 +35,7 @@ from holdfast.jobs.exit_policy import exit_policy, exit_rules
 from holdfast.jobs.observing import AccountView
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.protective_lanes import ProtectiveExecutor, ProtectiveWork
+from holdfast.jobs.reading import are_shown, can_stand
 from holdfast.jobs.venue_watch import VenueWatch
 from holdfast.jobs.writes import Writes
 from holdfast.state.brackets import Brackets
@@ -125,6 +126,33 @@ class Protecting:
             if self.report.naked[cause]:
                 self._ports.telemetry.metric("NakedPositions", self.report.naked[cause], cause=cause.value)
         return self.report
+
+    def is_calm(self, known: Mapping[str, Bracket], view: AccountView) -> bool:
+        """Whether fresh books and our own store give nothing to do on this view, which may be one that still stands.
+
+        `known` brackets were read before the store said that it does. One books call; nothing is sent. What brackets
+        remember of prices is stored.
+        """
+        now_ms = self._clock.now_ms()
+        if not can_stand(view, known.keys()) or is_exit_asked(self._ports, self._account):
+            return False
+        if any(bracket.state is not BracketState.PROTECTED for bracket in known.values()):
+            return False
+        adopting = Adopting(self._ports, self._brackets, self._account, self._switches, self._decision_id, now_ms)
+        if adopting.unprotected(view.positions, known):
+            return False
+        books = self._books(sorted(known))
+        if len(books) < len(known) or not are_shown(view.open_orders, books):
+            return False
+        books = without_ours(books, view.open_orders)
+        account = Account(self._ports, self._watch, view, now_ms, self._policy.cancel_timeout_ms)
+        steps = {market: self._step(bracket, account, books, now_ms) for market, bracket in known.items()}
+        calm = {market: one for market, one in steps.items() if one is not None and one.is_rest_of(known[market])}
+        if len(calm) < len(known):
+            return False
+        self._stored(known, calm, account)
+        self.report.brackets = len(known)
+        return True
 
     def _pass(self, known: dict[str, Bracket], view: AccountView, hot: set[str] | None) -> _Again:
         now_ms = self._clock.now_ms()
@@ -335,7 +363,8 @@ class Protecting:
             one = steps[bracket.market]
             if one.exit is not None and one.exit.leg == leg:
                 self.report.exits_sent += 1
-                after = after_attempt(bracket, outcome, now_ms)
+                rests = one.exit.time_in_force is TimeInForce.RESTING
+                after = after_attempt(bracket, outcome, now_ms, rests=rests)
                 if isinstance(outcome, Placed):
                     again.soon(bracket.market, 0 if outcome.filled else POLL_MS)
                 elif isinstance(outcome, Refused) and after.exit is not None:

@@ -44,8 +44,12 @@ STUCK_MS = 3_600_000
 
 @dataclass(slots=True)
 class RedeemingReport:
-    """What one pass did. `left`: conditions of ours that pay something and were not sent; `open`: still in doubt."""
+    """What one pass did. `left`: conditions of ours that pay something and were not sent; `open`: still in doubt.
 
+    `found`: conditions of ours that pay something and were still to be redeemed when it began.
+    """
+
+    found: int = 0
     submitted: int = 0
     redeemed: int = 0
     failed: int = 0
@@ -75,7 +79,9 @@ class Redeeming:
         listed = {one.condition: one for one in self._redeemer.redeemable()}
         for condition, read in reads.items():
             latest[condition] = self._resolved(latest[condition], read, listed)
-        for wanted in self._ours(listed):
+        found = self._ours(listed)
+        self.report.found = len(found)
+        for wanted in found:
             if self._is_due(wanted, latest, unwanted, dry_run=dry_run) and not self._attempt(wanted, latest):
                 break
         self.report.open = sum(record.is_open for record in latest.values())

@@ -28,6 +28,7 @@ from holdfast.jobs.executor import Executor
 from holdfast.jobs.halting import HaltCheck, risk_limits
 from holdfast.jobs.observing import AccountView, Observer
 from holdfast.jobs.ports import Ports
+from holdfast.jobs.reading import is_idle, leaves_idle
 from holdfast.jobs.recording import record_pauses, report_decisions
 from holdfast.jobs.scanning import Scanning
 from holdfast.jobs.upkeep import Upkeep
@@ -101,6 +102,10 @@ class Tick:
         reading = self._read_switches()
         switches = reading.switches
         self.ports.throttle.begin_tick(switches.max_wait_seconds * 1000, self.decision_id)
+        if is_idle(self.ports, self.account, switches, self.halts, self.mark, self.clock.now_ms()):
+            self._event("TICK_IDLE")
+            return
+        self.ports.cache.idle_at_ms = 0
         self._connect()
         self.watch.look()
         capabilities = self.ports.venue.capabilities
@@ -141,6 +146,8 @@ class Tick:
         executor.carry_out(drawn, self.decision_id, resends)
         self._leave_note(executor.done)
         self._record(view, drawn, executor.done, switches.execution_interval_seconds * 1000)
+        if not self.report.halted and leaves_idle(self.ports, self.account, view, executor.done.operations):
+            self.ports.cache.idle_at_ms = self.clock.now_ms()
 
     def _read_switches(self) -> SwitchReading:
         reading = self.ports.switches.read()

@@ -29,6 +29,8 @@ STATUS_FRESH_MS = 10_000
 # Where a venue states its mode in refusals alone, a status shows its clock and no more. Clocks drift by milliseconds a
 # minute. Whatever is not as it should be is looked at again by every tick.
 CLOCK_FRESH_MS = 60_000
+# For a tick that sends nothing it is enough to see a clock run away, and a pause before anybody meets it.
+UNUSED_FRESH_MS = 600_000
 # A status that can't be read again is no reason to hold back exits for longer.
 BELIEVED_MS = 60_000
 # How long a market is left alone that refused an order because it, or its part of the venue, is paused.
@@ -53,13 +55,22 @@ class VenueWatch:
 
     @property
     def is_due(self) -> bool:
-        """Whether this tick reads the venue's status: one read request."""
+        """Whether a tick that sends anything reads the venue's status first: one read request."""
+        status = self._seen.status
+        states_mode = status is not None and status.states_mode
+        return self._is_older_than(STATUS_FRESH_MS if states_mode else CLOCK_FRESH_MS)
+
+    @property
+    def is_due_unused(self) -> bool:
+        """Whether a tick reads it although nothing is to be sent: it is old, or not all was well."""
+        return self._is_older_than(UNUSED_FRESH_MS)
+
+    def _is_older_than(self, fresh_ms: int) -> bool:
         status = self._seen.status
         if status is None or self.note.skew is not SkewVerdict.FINE:
             return True
         if status.states_mode and (status.mode is not VenueMode.TRADING or status.paused_shards):
             return True
-        fresh_ms = STATUS_FRESH_MS if status.states_mode else CLOCK_FRESH_MS
         return self._clock.now_ms() - self._seen.read_at_ms >= fresh_ms
 
     def look(self) -> None:
