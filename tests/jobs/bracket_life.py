@@ -21,6 +21,10 @@ FILLS = "GET /portfolio/fills"
 BOOKS = "GET /markets/orderbooks"
 
 
+# Longer than any look at an account stands.
+LOOK_AGAIN_MS = 200_000
+
+
 class Life(Protected):
     """A position in M-1 of either outcome. `no` holds the second one: every price given here is the held outcome's.
 
@@ -70,6 +74,10 @@ class Life(Protected):
         report = super().check(after_ms, ports)
         self.assert_sound()
         return report
+
+    def look(self) -> None:
+        """A tick by which the account was looked at anew, whatever its books show."""
+        self.check(after_ms=LOOK_AGAIN_MS)
 
     def protected(self, **given: object) -> None:
         """Entered, and found in order by a tick of the brackets job after that."""
