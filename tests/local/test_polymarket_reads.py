@@ -182,6 +182,22 @@ def test_a_wrong_heartbeat_is_told_the_right_one_and_does_not_count(venue):
     assert anna.open_ids() == []
 
 
+def test_blocked_place_buys_nothing_and_some_sell_nothing(venue):
+    """Most blocked places are close-only; from a few not even an exit goes through."""
+    anna = venue.trader()
+    venue.give("anna", FED, "20")
+    blocked = Geoblock(blocked=True, country="US", region="NY")
+    venue.operator.set_geoblock(blocked)
+    refused = anna.place(FED, "BUY", "0.10", "10")
+    assert (refused.status_code, refused.json()["error"][:33]) == (403, "Trading restricted in your region")
+    resting = anna.rest(FED, "SELL", "0.90", "10")
+    venue.operator.set_geoblock(blocked, sells_too=True)
+    assert anna.place(FED, "SELL", "0.90", "10").status_code == 403
+    assert anna.cancel(resting).json()["canceled"] == [resting]
+    venue.operator.set_geoblock(Geoblock())
+    assert anna.place(FED, "BUY", "0.10", "10").status_code == 200
+
+
 def test_the_site_says_where_the_caller_is(venue):
     anna = venue.trader()
     assert anna.get("/site/api/geoblock").json()["blocked"] is False

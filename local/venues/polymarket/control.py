@@ -52,6 +52,12 @@ class RelayerBody(Struct, frozen=True, forbid_unknown_fields=True):
     invalid: int | None = None
 
 
+class GeoblockBody(Geoblock, frozen=True, forbid_unknown_fields=True):
+    """POST /_local/geoblock. `sells_too`: a blocked place can't sell either."""
+
+    sells_too: bool = False
+
+
 class CountBody(Struct, frozen=True, forbid_unknown_fields=True):
     """POST /_local/ignore_cancels."""
 
@@ -148,7 +154,9 @@ class Control:
         return Response(204)
 
     def _set_geoblock(self, body: bytes) -> Response:
-        self._exchange.operator.set_geoblock(msgspec.json.decode(body, type=Geoblock))
+        wanted = msgspec.json.decode(body, type=GeoblockBody)
+        place = Geoblock(wanted.blocked, wanted.ip, wanted.country, wanted.region)
+        self._exchange.operator.set_geoblock(place, sells_too=wanted.sells_too)
         return Response(204)
 
     def _calls(self, _: bytes) -> Response:

@@ -82,10 +82,14 @@ class Operator:
                 raise InvalidInputError(f"tick of {market}", tick, f"one of {sorted(AMOUNT_DECIMALS)}")
             market_named(self._state, market).tick = tick
 
-    def set_geoblock(self, geoblock: Geoblock) -> None:
-        """What the site says about the caller's place."""
+    def set_geoblock(self, geoblock: Geoblock, *, sells_too: bool = False) -> None:
+        """Where the caller is. From a blocked place nothing can be bought, and with `sells_too` nothing sold either.
+
+        The venue knows both: most blocked places are close-only, a few are closed (docs.polymarket.com,
+        api-reference/geoblock).
+        """
         with self._lock:
-            self._state.geoblock = geoblock
+            self._state.geoblock, self._state.blocks_sells = geoblock, geoblock.blocked and sells_too
 
     def set_ip_limit(self, endpoint: str, per_window: int) -> None:
         """Requests to an endpoint per 10 seconds. Raises InvalidInputError."""

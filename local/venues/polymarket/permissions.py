@@ -9,6 +9,8 @@ from local.venues.polymarket.records import Order
 from local.venues.polymarket.state import ExchangeState
 from local.venues.polymarket.wire import ApiError
 
+_BLOCKED = "Trading restricted in your region, please refer to available regions"
+
 
 def market_of(state: ExchangeState, token_id: str) -> tuple[Market, int]:
     """The market and outcome of a token. Raises the 400."""
@@ -42,6 +44,8 @@ def require_signature(user: User, api_key: str, body: SendBody, signed: SignedOr
 
 def require_open(state: ExchangeState, user: User, market: Market, order: Order) -> None:
     """Raise where this user can't place this order in this market now."""
+    if state.geoblock.blocked and (state.blocks_sells or order.side is Side.BUY):
+        raise ApiError(403, _BLOCKED)
     if user.banned:
         raise ApiError(400, f"'{user.address}' address banned")
     if user.closed_only and order.side is Side.BUY:

@@ -84,7 +84,7 @@ class Modes(Struct):
 
 
 class Geoblock(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the site says about where the caller is."""
+    """What the site says about where the caller is. From a blocked place the CLOB takes no buys."""
 
     blocked: bool = False
     ip: str = "127.0.0.1"
@@ -108,6 +108,7 @@ class ExchangeState:
         self.read_lag = ReadLag()
         self.settlement = Settlement()
         self.geoblock = Geoblock()
+        self.blocks_sells = False
         self.failing_trades = self.ignored_cancels = 0
         self.relayed: dict[str, RelayerTransaction] = {}
         self.relaying = Relaying()

@@ -70,6 +70,7 @@ _REASONS = (
     ("invalid token id", Refusal.MARKET_CLOSED),
     ("address banned", Refusal.UNAUTHORIZED),
     ("closed only mode", Refusal.UNAUTHORIZED),
+    ("restricted in your region", Refusal.UNAUTHORIZED),
     ("maker address not allowed", Refusal.UNAUTHORIZED),
     ("of the api key", Refusal.UNAUTHORIZED),
     ("unauthorized", Refusal.UNAUTHORIZED),
