@@ -83,6 +83,32 @@ def test_the_edge_limits_an_address_without_the_signers_headers(venue):
     assert anna.get("/data/orders").status_code == 200
 
 
+def test_the_edge_limits_ten_minutes_too(venue):
+    """Ten seconds at a time a batch endpoint looks ten times as wide as it is."""
+    anna = venue.trader(tier="standard")
+    windows = venue.exchange.operator._windows
+    for _ in range(15):
+        assert all(windows.admit("DELETE /orders", venue.clock.now_ms()) for _ in range(1_000))
+        venue.wait(10_000)
+    assert anna.send("DELETE", "/orders", ["0x" + "00" * 32]).text == "error code: 1015"
+    venue.wait(450_000)
+    assert anna.send("DELETE", "/orders", ["0x" + "00" * 32]).status_code == 200
+
+
+def test_endpoints_share_what_their_host_takes(venue):
+    anna = venue.trader()
+    windows = venue.exchange.operator._windows
+    for endpoint, times in (("GET /data/orders", 450), ("GET /data/trades", 450)):
+        assert all(windows.admit(endpoint, venue.clock.now_ms()) for _ in range(times))
+    assert anna.get("/data/orders").status_code == 429, "900 reads in all"
+    assert anna.get("/book", token_id=venue.exchange.market(FED).tokens[0]).status_code == 200
+    venue.wait(10_000)
+    assert all(windows.admit("POST /order", venue.clock.now_ms()) for _ in range(4_999))
+    assert all(windows.admit("DELETE /order", venue.clock.now_ms()) for _ in range(4_001))
+    assert anna.get("/time").status_code == 429, "9,000 at the CLOB in all"
+    assert anna.get("/gamma/markets").status_code == 200
+
+
 def test_balance_updates_have_a_small_limit_of_their_own(venue):
     anna = venue.trader()
     statuses = [anna.get("/balance-allowance/update", asset_type="COLLATERAL").status_code for _ in range(51)]

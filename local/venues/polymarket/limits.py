@@ -144,6 +144,7 @@ IP_LIMITS = {
     "GET /midpoint": 1_500,
     "POST /books": 500,
     "GET /tick-size": 200,
+    "GET /ok": 100,
     "GET /data/order/{order_id}": 900,
     "GET /data/orders": 500,
     "GET /data/trades": 500,
@@ -157,22 +158,62 @@ IP_LIMITS = {
     "GET /gamma/events/keyset": 500,
     "GET /data-api/v2/positions": 150,
 }
-_DEFAULT_IP_LIMIT = 9_000
+_LONG_MS = 600_000
+# Endpoints with a longer window beside the short one: requests in 10 minutes.
+LONG_IP_LIMITS = {
+    "POST /order": 120_000,
+    "DELETE /order": 120_000,
+    "POST /orders": 21_000,
+    "DELETE /orders": 15_000,
+    "DELETE /cancel-all": 6_000,
+    "DELETE /cancel-market-orders": 21_000,
+}
+_ALL, _CLOB, _READS, _AUTH, _GAMMA, _DATA = "all hosts", "the CLOB", "reads", "auth", "Gamma", "the Data API"
+# What several endpoints share, in 10 seconds. Whether the lists below /data count among the reads is not known: they do.
+SHARED_IP_LIMITS = {_ALL: 15_000, _CLOB: 9_000, _READS: 900, _AUTH: 100, _GAMMA: 4_000, _DATA: 1_000}
+_HOSTS = {"gamma": _GAMMA, "data-api": _DATA, "relayer": "", "site": ""}
+
+
+def _shared_by(endpoint: str) -> tuple[str, ...]:
+    """The windows that an endpoint shares with others, by its path's first part."""
+    method, _, path = endpoint.partition(" ")
+    first = path.strip("/").partition("/")[0]
+    host = _HOSTS.get(first, _CLOB)
+    found = [_ALL, host] if host else [_ALL]
+    if first == "auth":
+        found.append(_AUTH)
+    if first == "data" and method == "GET":
+        found.append(_READS)
+    return tuple(found)
 
 
 class IpWindows:
-    """How many requests each endpoint got in the last 10 seconds. Everyone on one machine is one address."""
+    """How many requests came in the last 10 seconds, and of orders and cancels in the last 10 minutes: by endpoint, and
+    by what endpoints share. Everyone on one machine is one address. What is refused counts nowhere."""
 
     def __init__(self) -> None:
         self.limits = dict(IP_LIMITS)
-        self._seen: dict[str, deque[int]] = {}
+        self._seen: dict[tuple[str, int], deque[int]] = {}
 
     def admit(self, endpoint: str, now_ms: int) -> bool:
         """Count a request; False where there were too many."""
-        seen = self._seen.setdefault(endpoint, deque())
-        while seen and seen[0] <= now_ms - _WINDOW_MS:
-            seen.popleft()
-        if len(seen) >= self.limits.get(endpoint, _DEFAULT_IP_LIMIT):
+        shared = _shared_by(endpoint)
+        windows = [
+            (endpoint, _WINDOW_MS, self.limits.get(endpoint)),
+            (endpoint, _LONG_MS, LONG_IP_LIMITS.get(endpoint)),
+        ]
+        windows += [(name, _WINDOW_MS, SHARED_IP_LIMITS[name]) for name in shared]
+        counted = [
+            (self._lately(name, span_ms, now_ms), limit) for name, span_ms, limit in windows if limit is not None
+        ]
+        if any(len(seen) >= limit for seen, limit in counted):
             return False
-        seen.append(now_ms)
+        for seen, _ in counted:
+            seen.append(now_ms)
         return True
+
+    def _lately(self, name: str, span_ms: int, now_ms: int) -> deque[int]:
+        seen = self._seen.setdefault((name, span_ms), deque())
+        while seen and seen[0] <= now_ms - span_ms:
+            seen.popleft()
+        return seen
