@@ -62,7 +62,7 @@ def execute(account: Account, ports: Ports, clock: Clock, *, scheduled_at_ms: in
         _let_go(tick.ports, tick.writes.lease)
     if report.execution.answers:
         # What has just been bought is protected at once, by the job that owns the legs, under its own lease.
-        check_brackets(account, ports, clock)
+        report.protection = check_brackets(account, ports, clock)
     ports.telemetry.metric("TickTime", (perf_counter_ns() - started_ns) // 1_000_000, Unit.MILLISECONDS, job=JOB)
     return report
 

@@ -37,6 +37,12 @@ class Execution:
         """Operations that did not succeed, unknown ones included."""
         return self.unknown + self.refused.total()
 
+    def add(self, other: "Execution") -> None:
+        """Add what another plan of the same tick did; its answers and refusals by market stay its own."""
+        for name in ("placed", "canceled", "changed", "unknown", "not_found", "calls", "left"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.refused += other.refused
+
     def count(self, outcomes: Sequence[Outcome]) -> None:
         """Add what one request did."""
         self.calls += 1
