@@ -122,6 +122,25 @@ def test_the_fee_of_a_market_that_is_gone_is_not_understated(server: ScriptedSer
     assert fill.fee == HIGHEST.taker_fee(4_700, 10_000_000)
 
 
+def test_the_fees_of_a_market_that_is_gone_are_asked_for_once(server: ScriptedServer):
+    """Once a trade instead, a page of a hundred cost a hundred reads of every tick, which then held back its exits."""
+    server.script(Reply(200, page(trade_row("t-1"), trade_row("t-2"))), Reply(404, {"error": "market not found"}))
+    assert len(venue_at(server.url).fills(0)) == 2
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(("side", "order_id"), [("", "0xt"), (None, "0xt"), ("MAKER", "0xa"), ("", "0xa")])
+def test_a_trade_that_does_not_say_on_which_side_we_were_is_ours_all_the_same(server: ScriptedServer, side, order_id):
+    """It was taken for somebody else's: what we had bought was in no position, and nothing protected it."""
+    part = {"order_id": "0xa", "owner": OWNER, "matched_amount": "4", "price": "0.47", "asset_id": YES, "side": "SELL"}
+    row = trade_row(trader_side=side, maker_orders=[part] if order_id == "0xa" else [])
+    if side is None:
+        del row["trader_side"]
+    server.script(Reply(200, page(row)), Reply(200, MARKET))
+    [fill] = venue_at(server.url).fills(0)
+    assert (fill.order_id, fill.is_taker) == (order_id, order_id == "0xt")
+
+
 def test_fills_are_not_read_while_their_fees_can_not_be(server: ScriptedServer):
     server.script(Reply(200, page(trade_row())), Reply(500))
     with pytest.raises(VenueUnavailableError):

@@ -26,7 +26,11 @@ _VOID = "FAILED"
 
 
 def fills_of(trade: TradeRow, wallet: str, owner: str, fees_of: Callable[[str], FeeSchedule]) -> Iterator[Fill]:
-    """Our fills of one trade. A taker's fee is computed from its market's schedule (`fees_of` its condition)."""
+    """Our fills of one trade. A taker's fee is computed from its market's schedule (`fees_of` its condition).
+
+    Where the trade does not say on which side we were, we took it unless one of its makers is us.
+    """
+    ours = [part for part in trade.maker_orders or () if _is_ours(part, wallet, owner)]
     status = status_word(trade.status)
     nano = whole_time(trade.match_time_nano, "trade.match_time_nano")
     at_ms = nano // 1_000_000 or whole_time(trade.match_time, "trade.match_time") * 1000
@@ -34,7 +38,7 @@ def fills_of(trade: TradeRow, wallet: str, owner: str, fees_of: Callable[[str], 
         raise VenueUnavailableError(f"trade {trade.id}: match_time is empty")
     taker_side = side_of(trade.side, "trade.side")
     final, void = status in _FINAL, status == _VOID
-    if trade.trader_side.upper() == "TAKER":
+    if trade.trader_side.upper() == "TAKER" or not (trade.trader_side or ours):
         price = executed_price(trade.price, taker_side, "trade.price")
         size = size_units(trade.size, "trade.size")
         yield Fill(
@@ -50,22 +54,25 @@ def fills_of(trade: TradeRow, wallet: str, owner: str, fees_of: Callable[[str], 
             final=final,
             void=void,
         )
-    for part in trade.maker_orders or ():
-        if part.owner == owner or part.maker_address.lower() == wallet.lower():
-            side = _side_of(part, trade.asset_id, taker_side)
-            yield Fill(
-                fill_id=trade.id,
-                order_id=part.order_id,
-                market=part.asset_id,
-                side=side,
-                price=executed_price(part.price, side, "maker_order.price"),
-                size=size_units(part.matched_amount, "maker_order.matched_amount"),
-                fee=0,
-                is_taker=False,
-                at_ms=at_ms,
-                final=final,
-                void=void,
-            )
+    for part in ours:
+        side = _side_of(part, trade.asset_id, taker_side)
+        yield Fill(
+            fill_id=trade.id,
+            order_id=part.order_id,
+            market=part.asset_id,
+            side=side,
+            price=executed_price(part.price, side, "maker_order.price"),
+            size=size_units(part.matched_amount, "maker_order.matched_amount"),
+            fee=0,
+            is_taker=False,
+            at_ms=at_ms,
+            final=final,
+            void=void,
+        )
+
+
+def _is_ours(part: MakerPart, wallet: str, owner: str) -> bool:
+    return part.owner == owner or part.maker_address.lower() == wallet.lower()
 
 
 def _side_of(part: MakerPart, taker_token: str, taker_side: Side) -> Side:
