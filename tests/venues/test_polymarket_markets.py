@@ -175,6 +175,18 @@ def test_the_venues_windows_are_states_that_jobs_can_see(server: ScriptedServer,
     assert venue.status().mode is mode
 
 
+def test_a_window_of_hours_is_tried_again_after_ten_minutes(server: ScriptedServer):
+    """That it ended early shows in an order alone; an exit would wait for the stated end with the venue open."""
+    clock = VirtualClock(NOW_MS)
+    server.script(*RULES, Reply(425, {"error": "service not ready"}, headers={"Retry-After": "86400"}), TIME, TIME)
+    venue = venue_at(server.url, clock=clock)
+    venue.place([exit_order()], DEADLINE)
+    clock.sleep_ms(599_999)
+    assert venue.status().mode is VenueMode.RESTARTING
+    clock.sleep_ms(1)
+    assert venue.status().mode is VenueMode.TRADING
+
+
 def test_of_a_batch_in_a_window_nobody_knows_what_went_through(server: ScriptedServer):
     server.script(*RULES, POST_ONLY)
     outcomes = venue_at(server.url).place([exit_order(), placement()], DEADLINE)

@@ -22,6 +22,8 @@ T = TypeVar("T")
 _WORDS_KEPT = 300
 # Until when a restriction is believed that does not say how long it lasts.
 _WINDOW_MS = 30_000
+# And the longest that one is believed: that it ended early shows only in an order, and exits wait for it.
+_LONGEST_WINDOW_MS = 600_000
 _RESTARTING, _BUSY = 425, 503
 _TOO_MANY = 429
 _SIGNER_LIMIT = "poly-ratelimit-"
@@ -122,7 +124,7 @@ def window_of(answer: HttpAnswer, now_ms: int) -> Window | None:
     if mode is None:
         return None
     wait_s = error.retry_after_s or _retry_after_s(answer)
-    return Window(mode, now_ms + (wait_s * 1000 or _WINDOW_MS))
+    return Window(mode, now_ms + min(wait_s * 1000 or _WINDOW_MS, _LONGEST_WINDOW_MS))
 
 
 def is_unfilled(words: str) -> bool:

@@ -58,6 +58,7 @@ class MarketReads:
     def __init__(self, client: PolymarketClient, clock: Clock) -> None:
         self._client, self._clock = client, clock
         self._conditions: dict[str, str] = {}
+        self._mirrors: dict[str, str] = {}
         self._facts: dict[str, MarketFacts] = {}
         self._fees: dict[str, FeeSchedule] = {}
 
@@ -105,20 +106,30 @@ class MarketReads:
         self._facts.pop(market, None)
 
     def fees_of(self, condition: str) -> FeeSchedule:
-        """The fees of one condition; of one that the venue does not show any more the highest there are."""
+        """The fees of one condition; of one that the venue does not show any more the highest there are, until it is
+        read again for its rules: a list of its trades asks once, not once a trade."""
         if condition not in self._fees:
             self._read_condition(condition)
-        return self._fees.get(condition, HIGHEST)
+        return self._fees.setdefault(condition, HIGHEST)
 
     def books(self, markets: Sequence[str]) -> dict[str, OrderBook]:
-        """See the port. `at_ms` is our clock before the request: the book is at least as fresh."""
+        """See the port. `at_ms` is our clock before the request: the book is at least as fresh.
+
+        The two tokens of a condition share one book: a sale of one is a purchase of the other, by minting or merging
+        pairs (facts polymarket section 5).
+        """
         found: dict[str, OrderBook] = {}
         for some in _chunks(markets, BOOKS_PER_CALL):
             at_ms = self._clock.now_ms()
             asked = msgspec.json.encode([{"token_id": market} for market in some])
             for row in decode(_BOOKS, self._client.read(api.BOOKS, body=asked), api.BOOKS.name):
                 found[row.asset_id] = OrderBook(
-                    row.asset_id, book_levels(row.bids, "bids"), book_levels(row.asks, "asks"), at_ms
+                    row.asset_id,
+                    book_levels(row.bids, "bids"),
+                    book_levels(row.asks, "asks"),
+                    at_ms,
+                    mirror=self._mirrors.get(row.asset_id, ""),
+                    one=SCALE.one,
                 )
                 self._heed_tick(row)
         return found
@@ -150,6 +161,9 @@ class MarketReads:
         if row.fd is not None and row.fd.r is not None:
             fees = FeeSchedule(row.fd.r, fees.exponent if row.fd.e is None else row.fd.e)
         self._fees[condition] = fees
+        if len(row.t) == 2:
+            first, second = (token.t for token in row.t)
+            self._mirrors |= {first: second, second: first}
         for token in row.t:
             self._conditions[token.t] = condition
             self._facts[token.t] = _facts(token.t, row, fees, at_ms)
