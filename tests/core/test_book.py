@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.core.book import BookState, OrderBook
+from holdfast.core.book import BookState, OrderBook, without_ours
 from holdfast.core.market import Side
-from holdfast.core.orders import OpenOrder
+from holdfast.core.orders import OpenOrder, Purpose
 
 BUY, SELL = Side.BUY, Side.SELL
 levels = st.lists(st.tuples(st.integers(1, 30), st.integers(-2, 9)), max_size=12)
@@ -76,3 +76,15 @@ def test_an_old_delta_does_not_make_a_book_older():
     book = OrderBook("M", [(44, 1)], [(45, 1)], 1_000)
     book.apply_delta(BUY, 44, 1, 900)
     assert book.at_ms == 1_000
+
+
+def test_an_order_of_ours_in_the_mirrored_market_is_ours_here_too():
+    book = OrderBook("yes", [(39, 10), (38, 5)], [(45, 7)], 1_000, mirror="no", one=100)
+    ours = [
+        OpenOrder("1", "c1", "no", SELL, 61, 10, purpose=Purpose.TAKE_PROFIT),
+        OpenOrder("2", "", "no", SELL, 62, 5),
+    ]
+    net = without_ours({"yes": book}, ours)["yes"]
+    assert net.ladder(BUY) == [(38, 5)], "the foreign one stays in"
+    assert net.ladder(SELL) == [(45, 7)]
+    assert without_ours({"no": OrderBook("no", [], [(61, 10)], 1_000)}, ours)["no"].best_ask is None

@@ -14,7 +14,7 @@ from holdfast.core.trade import Trade
 from holdfast.jobs.brackets import BracketsReport
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.tick import TickReport
-from holdfast.state.accounts import Account
+from holdfast.state.accounts import Account, MemorySecrets
 from local.venues.polymarket import (
     SCALE,
     Fault,
@@ -213,6 +213,7 @@ def token_life(
     spec: MarketSpec | None = None,
     signature_type: int = 0,
     options: dict[str, str] | None = None,
+    with_relayer: bool = False,
 ) -> Iterator[TokenLife]:
     """Polymarket, m-1 at 49 to 51 cents of the held token, nothing quoted; takers pay 4 % of p(1 - p)."""
     clock = VirtualClock(START_MS)
@@ -237,6 +238,9 @@ def token_life(
             base_url=account.base_url,
             options=given,
         )
+        if with_relayer:
+            secret = made.secrets.read("keys")
+            made.secrets = MemorySecrets({"keys": secret | {"relayer_api_key": exchange.add_relayer_key("us")}})
         made.ports = made.writer("w1")
         made.configs.remove(made.tokens[0])
         made.switch(max_trade_size="100")

@@ -139,3 +139,17 @@ def test_market_resolves_under_a_position(winner: int, moment: str) -> None:
         trade = lived.assert_over(ExitSource.MARKET_RESOLVED)
         assert trade.order_type == "settlement"
         assert (trade.realized > 0) is (winner == 0)
+
+
+def test_what_won_is_redeemed_by_the_same_job() -> None:
+    with token_life(signature_type=3, with_relayer=True) as lived:
+        lived.made.switch(use_gasless="true")
+        lived.protected()
+        lived.made.exchange.resolve(MARKET, 0)
+        lived.until_over(25)
+        for _ in range(10):
+            lived.check()
+        lived.assert_over(ExitSource.MARKET_RESOLVED)
+        assert lived.made.exchange.calls["POST /relayer/submit"] == 1
+        assert lived.made.books.position(lived.token) == 0
+        assert lived.payouts == 0

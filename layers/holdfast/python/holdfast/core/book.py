@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from holdfast.core.market import Side
 from holdfast.core.orders import OpenOrder
@@ -22,12 +22,25 @@ class BookState(StrEnum):
 
 
 class OrderBook:
-    """Resting size by price. Prices and sizes are units of the venue's Scale; `at_ms` is when it was last true."""
+    """Resting size by price. Prices and sizes are units of the venue's Scale; `at_ms` is when it was last true.
 
-    __slots__ = ("_best_ask", "_best_bid", "asks", "at_ms", "bids", "market")
+    `mirror` is the market, if any, that shares this book the other way round: an order there at p rests here too, on
+    the other side at `one` - p (two outcomes of one question that are bought and sold in pairs).
+    """
 
-    def __init__(self, market: str, bids: Iterable[Level] = (), asks: Iterable[Level] = (), at_ms: int = 0) -> None:
-        self.market = market
+    __slots__ = ("_best_ask", "_best_bid", "asks", "at_ms", "bids", "market", "mirror", "one")
+
+    def __init__(
+        self,
+        market: str,
+        bids: Iterable[Level] = (),
+        asks: Iterable[Level] = (),
+        at_ms: int = 0,
+        *,
+        mirror: str = "",
+        one: int = 0,
+    ) -> None:
+        self.market, self.mirror, self.one = market, mirror, one
         self.apply_snapshot(bids, asks, at_ms)
 
     def apply_snapshot(self, bids: Iterable[Level], asks: Iterable[Level], at_ms: int) -> None:
@@ -94,7 +107,7 @@ class OrderBook:
 
     def without(self, orders: Iterable[OpenOrder]) -> "OrderBook":
         """A copy net of these orders' remaining sizes: what the market is without us."""
-        net = OrderBook(self.market, self.bids.items(), self.asks.items(), self.at_ms)
+        net = OrderBook(self.market, self.bids.items(), self.asks.items(), self.at_ms, mirror=self.mirror, one=self.one)
         for order in orders:
             net.apply_delta(order.side, order.price, -order.remaining, self.at_ms)
         return net
@@ -113,4 +126,15 @@ def without_ours(books: Mapping[str, OrderBook], orders: Iterable[OpenOrder]) ->
     for order in orders:
         if order.purpose is not None:
             by_market.setdefault(order.market, []).append(order)
-    return {market: book.without(by_market[market]) if market in by_market else book for market, book in books.items()}
+    net = {}
+    for market, book in books.items():
+        mine = by_market.get(market, [])
+        if book.mirror in by_market:
+            mine = [*mine, *(_mirrored(order, book) for order in by_market[book.mirror])]
+        net[market] = book.without(mine) if mine else book
+    return net
+
+
+def _mirrored(order: OpenOrder, book: OrderBook) -> OpenOrder:
+    """An order of the mirror's market as it shows in this book."""
+    return structs.replace(order, market=book.market, side=order.side.opposite, price=book.one - order.price)

@@ -25,6 +25,9 @@ def step(bracket: Bracket, scene: Scene) -> Step:
         return undo_flip(bracket, scene)
     if facts.held == 0:
         return finish(bracket, scene)
+    if is_dust(facts.held, scene.rules) and not facts.entering:
+        # Before any rule is heard: what can't be sold begins no exit, whatever its price has come to.
+        return write_off_dust(bracket, scene)
     # Where nothing trails, nobody needs the peak: it is not worth a write.
     peak = decision.peak if bracket.levels.trailing_distance else bracket.peak
     bracket = structs.replace(bracket, peak=peak, traded_through_at_ms=decision.traded_through_at_ms)
@@ -32,21 +35,20 @@ def step(bracket: Bracket, scene: Scene) -> Step:
         bracket = _begun(bracket, decision.exit, scene.decision_id)
     if bracket.exit is None and _is_rest_due(bracket, scene):
         bracket = _begun(bracket, _rest_exit(bracket, scene), scene.decision_id)
-    if is_dust(facts.held, scene.rules) and not facts.entering:
-        return write_off_dust(bracket, scene)
     return _exit(bracket, scene) if bracket.exit is not None else protect(bracket, scene)
 
 
-def after_attempt(bracket: Bracket, outcome: PlaceOutcome, now_ms: int) -> Bracket:
+def after_attempt(bracket: Bracket, outcome: PlaceOutcome, now_ms: int, *, rests: bool = False) -> Bracket:
     """The bracket after its exit order, or the cancel before it, was answered.
 
-    One that sold something, or rests, is no failure; one of unknown outcome is resolved by the journal first. All
-    others are tried again after a back-off, for ever.
+    One that sold something, or rests (`rests`: it was meant to), is no failure; one of unknown outcome is resolved by
+    the journal first. All others are tried again after a back-off, for ever: so is one that was accepted to take at
+    once and took nothing (held back by the venue, or met an order of our own), or nobody would ever be called.
     """
     exit = bracket.exit
     if exit is None or isinstance(outcome, Unknown):
         return bracket
-    if isinstance(outcome, Placed) and (outcome.filled or outcome.remaining):
+    if isinstance(outcome, Placed) and (outcome.filled or (rests and outcome.remaining)):
         return structs.replace(bracket, exit=structs.replace(exit, failures=0, retry_at_ms=0, alarmed=False))
     failures = exit.failures + 1
     failed = structs.replace(exit, failures=failures, retry_at_ms=now_ms + backoff_ms(failures))
