@@ -9,6 +9,7 @@ from typer.exceptions import Abort, TyperException
 from cli import accounts, brackets, entries, markets, redeem, switches
 from cli.credentials import derive_credentials
 from cli.demo import demo
+from cli.importing import import_positions
 from cli.output import warn
 from cli.validate import validate
 from holdfast.core.errors import ConditionFailedError, HoldfastError, InvalidInputError, SwitchesInvalidError
@@ -28,6 +29,7 @@ app.add_typer(entries.app, name="entries")
 app.add_typer(brackets.app, name="brackets")
 app.command("enter")(entries.enter)
 app.command("exit")(entries.leave)
+app.command("import")(import_positions)
 app.command("demo")(demo)
 app.command("validate")(validate)
 

@@ -20,7 +20,8 @@ _MOST_REMEMBERED = 16
 
 
 class LedgerKind(StrEnum):
-    """Why a ledger line exists (design section 5). `foreign`: a fill of an order that Holdfast did not place."""
+    """Why a ledger line exists (design section 5). `foreign`: a fill of an order that Holdfast did not place.
+    `import`: a position that another program had opened."""
 
     FILL = "fill"
     REVERSAL = "reversal"
@@ -29,6 +30,7 @@ class LedgerKind(StrEnum):
     MERGE = "merge"
     DUST = "dust"
     FOREIGN = "foreign"
+    IMPORT = "import"
 
 
 class Position(Struct, frozen=True):

@@ -80,8 +80,12 @@ class Halting:
 
     def mark_day(self, mark: DayMark) -> None:
         """Record the P&L that a new day starts with."""
+        self._store.write(self.marking(mark))
+
+    def marking(self, mark: DayMark) -> Put:
+        """The write of `mark_day`, for a transaction with others."""
         item = {"pk": self._day.pk, "sk": self._day.sk, **msgspec.to_builtins(mark), "blind": list(mark.blind)}
-        self._store.write(Put(Table.CONTROL, item))
+        return Put(Table.CONTROL, item)
 
     def pauses(self) -> dict[str, MarketPause]:
         """Markets that refused us lately."""

@@ -77,13 +77,16 @@ class Ledger:
         ConditionFailedError: another writer booked one of the lines or moved the position. `failed` counts from the
         lines' start; the index len(lines) is the position.
         """
+        self._store.transact(self.booking(stored, position, lines))
+        return StoredPosition(position, stored.version + 1)
+
+    def booking(self, stored: StoredPosition, position: Position, lines: Sequence[LedgerLine]) -> list[Write]:
+        """The writes of `book`, for one transaction with others."""
         writes: list[Write] = [Put(Table.LEDGER, self._line_item(line), Absent()) for line in lines]
         version = stored.version + 1
         condition = Equals("version", stored.version) if stored.version else Absent()
         item = {"pk": self._account, "sk": position.market, "version": version, **structs.asdict(position)}
-        writes.append(Put(Table.POSITIONS, item, condition))
-        self._store.transact(writes)
-        return StoredPosition(position, version)
+        return [*writes, Put(Table.POSITIONS, item, condition)]
 
     def note(self, line: LedgerLine) -> bool:
         """Put one line that moves no position of ours (a foreign fill). False where it was there already."""
