@@ -61,7 +61,7 @@ def run(account: AccountOption, stage: StageOption = DEFAULT_STAGE) -> None:
     records = Redemptions(where.store, record.account_id)
     for known in records.all().values():
         if known.is_given_up:
-            records.forget(known)
+            records.close(known.restarted())
     report = check_brackets(record, ports, SystemClock(), gasless=True)
     scale = ports.venue.capabilities.scale
     for event in telemetry.events:

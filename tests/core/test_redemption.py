@@ -70,6 +70,18 @@ def test_failures_back_off_and_end() -> None:
     assert not may_start(record, NOW + 10**9)
 
 
+def test_what_starts_anew_may_go_at_once_under_a_new_name() -> None:
+    """The relayer's list still shows the failed transactions under theirs."""
+    record, names = refused(Refusal.MALFORMED), set()
+    while not record.is_given_up:
+        names.add(record.identity)
+        record = attempt(record).after(Refused(Refusal.MALFORMED), NOW)
+    anew = record.restarted()
+    assert may_start(anew, NOW)
+    assert attempt(anew).failures == 0
+    assert attempt(anew).identity not in names | {record.identity}
+
+
 def test_one_look_at_a_holding_that_is_still_there_proves_nothing() -> None:
     once = attempt().seen_void(NOW)
     assert once.is_open

@@ -169,7 +169,7 @@ LONG_IP_LIMITS = {
     "DELETE /cancel-market-orders": 21_000,
 }
 _ALL, _CLOB, _READS, _AUTH, _GAMMA, _DATA = "all hosts", "the CLOB", "reads", "auth", "Gamma", "the Data API"
-# What several endpoints share, in 10 seconds. Whether the lists below /data count among the reads is not known: they do.
+# What endpoints share, in 10 seconds. Whether the lists below /data count among the reads is not known: here they do.
 SHARED_IP_LIMITS = {_ALL: 15_000, _CLOB: 9_000, _READS: 900, _AUTH: 100, _GAMMA: 4_000, _DATA: 1_000}
 _HOSTS = {"gamma": _GAMMA, "data-api": _DATA, "relayer": "", "site": ""}
 

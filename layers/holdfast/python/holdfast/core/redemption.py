@@ -138,6 +138,10 @@ class Redemption(Struct, frozen=True):
         failures = self.failures + counts
         return self._changed(state=RedemptionState.FAILED, cause=cause, ended_at_ms=now_ms, failures=failures)
 
+    def restarted(self) -> "Redemption":
+        """Given up, and to be tried again at once. The attempts count on: a name is never used for two transactions."""
+        return self._changed(failures=0, ended_at_ms=0)
+
     def seen_void(self, now_ms: int) -> "Redemption":
         """Once more the holding is there although the transaction is too late: in the end it had no effect."""
         if self.clean_reads + 1 < CLEAN_READS:

@@ -7,7 +7,7 @@ import msgspec
 from holdfast.core.errors import ConditionFailedError, LeaseLostError
 from holdfast.core.redemption import Redemption
 from holdfast.state.leases import Lease
-from holdfast.state.port import Absent, Delete, Equals, Item, Key, Put, Store, Table
+from holdfast.state.port import Absent, Equals, Item, Put, Store, Table
 
 # Longer than any list could still show what was redeemed.
 _KEPT_DAYS = 30
@@ -39,11 +39,6 @@ class Redemptions:
     def close(self, record: Redemption) -> None:
         """Record what became of it. ConditionFailedError: another writer was faster, and read it from the venue."""
         self._store.write(Put(Table.CONTROL, self._item(record), Equals("version", record.version - 1)))
-
-    def forget(self, record: Redemption) -> None:
-        """Let a redemption that was given up start anew. ConditionFailedError: it changed meanwhile."""
-        key = Key(Table.CONTROL, self._pk, record.condition)
-        self._store.write(Delete(key, Equals("version", record.version)))
 
     def _item(self, record: Redemption) -> Item:
         item: Item = {
