@@ -158,3 +158,21 @@ def test_take_profit_trade_that_fails_is_protected_again() -> None:
         lived.until_over()
         lived.assert_over(ExitSource.ARMED_STOP)
         assert len(lived.orders(Purpose.TAKE_PROFIT)) == 2
+
+
+def test_sale_that_does_not_settle_is_said_and_closes_nothing() -> None:
+    with token_life() as lived:
+        lived.protected()
+        lived.made.exchange.operator.set_settlement(mined_after_ms=HOUR_MS)
+        lived.market_at(43, 45)
+        for _ in range(9):
+            lived.check()
+        assert lived.made.events("SETTLEMENT_LATE") == []
+        for _ in range(50):
+            lived.check()
+        assert 4 <= len(lived.made.events("SETTLEMENT_LATE")) <= 6, "every five minutes"
+        assert lived.trades == []
+        assert lived.bracket.state is BracketState.EXITING
+        lived.made.clock.sleep_ms(HOUR_MS)
+        lived.until_over()
+        lived.assert_over(ExitSource.ARMED_STOP)

@@ -26,6 +26,8 @@ from holdfast.telemetry.port import Level
 
 # A venue that still shows a position this long after ours was flat disagrees with our books.
 DISAGREES_AFTER_MS = 120_000
+# Trades settle within seconds, at worst minutes. One that takes longer is said, as often.
+SETTLES_WITHIN_MS = 300_000
 
 
 class Closing:
@@ -66,6 +68,15 @@ class Closing:
                 self._disagree(bracket, shown)
             else:
                 self._finish(bracket, position)
+
+    def unsettled(self, bracket: Bracket) -> None:
+        """Everything is sold, and the venue may still take a sale back: where that takes long it is said."""
+        now_ms, key = self._clock.now_ms(), f"unsettled#{bracket.bracket_id}"
+        since_ms = self._ports.cache.disagrees_since_ms.setdefault(key, now_ms)
+        said = self._ports.cache.said_at_ms
+        if now_ms - said.get(key, since_ms) >= SETTLES_WITHIN_MS:
+            said[key] = now_ms
+            self._event("SETTLEMENT_LATE", Level.WARNING, bracket, since_ms=since_ms)
 
     def entered(self, bracket: Bracket, position: Position) -> None:
         """The entry is over and bought something: its request is done."""

@@ -32,6 +32,7 @@ from holdfast.jobs.closing import Closing
 from holdfast.jobs.execution import Execution
 from holdfast.jobs.executor import Resend
 from holdfast.jobs.exit_policy import exit_policy, exit_rules
+from holdfast.jobs.foreign_positions import say_foreign_positions
 from holdfast.jobs.observing import AccountView
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.protective_lanes import ProtectiveExecutor, ProtectiveWork
@@ -121,6 +122,7 @@ class Protecting:
             self._watch.look()
             known = self._brackets.open()
             view = self._observe()
+        say_foreign_positions(self._ports, view, known.keys(), self._clock.now_ms())
         self.report.closed = len(self._closing.closed)
         for cause in NakedClass:
             if self.report.naked[cause]:
@@ -255,6 +257,8 @@ class Protecting:
             again.soon(bracket.market, self._policy.reads_lag_ms + 1 - since_ms)
         elif wait == "cancel_unfinished":
             again.soon(bracket.market, POLL_MS)
+        elif wait == "unsettled":
+            self._closing.unsettled(bracket)
         elif bracket.exit is not None and wait == "backoff":
             again.soon(bracket.market, bracket.exit.retry_at_ms - self._clock.now_ms())
         elif bracket.exit is not None and wait in ("window", "resting"):
