@@ -255,6 +255,76 @@ def test_what_was_lost_settles_for_nothing(server: ScriptedServer):
     assert (settled.size, settled.payout, settled.result) == (SCALE.size("12.5"), 0, "lost")
 
 
+def result(prices, **changes):
+    row = {
+        "slug": "m",
+        "version": "v1",
+        "clobTokenIds": json.dumps([YES, NO]),
+        "outcomes": '["Yes", "No"]',
+        "outcomePrices": json.dumps(prices),
+        "closed": True,
+        "closedTime": "2026-11-01 04:22:05+00",
+        "umaResolutionStatus": "resolved",
+    }
+    return Reply(200, {"markets": [row | changes]})
+
+
+def holdings(*rows):
+    return Reply(200, {"data": list(rows), "pagination": {"has_more": False, "next_cursor": None}})
+
+
+CLOSED_MS = 1_793_506_925_000  # 2026-11-01 04:22:05
+
+
+@pytest.mark.parametrize(
+    ("prices", "price", "word"), [(["1", "0"], "1", "won"), (["0", "1"], "0", "lost"), (["0.5", "0.5"], "0.5", "split")]
+)
+@pytest.mark.parametrize("held", [True, False])
+def test_what_the_data_api_leaves_open_settles_by_the_market_s_result(
+    server: ScriptedServer, held, prices, price, word
+):
+    """A last price of 0.9995 instead of the dollar that it pays, or none since somebody redeemed it."""
+    row = holding(redeemable=True, current_price=0.99951234, last_event_at=None)
+    server.script(holdings(*[row] * held), result(prices))
+    [settled] = venue_at(server.url).settlements(0, {YES: SCALE.size("12.5")})
+    payout = units("12.5") * SCALE.price(price) // SCALE.one
+    assert settled == Settlement(YES, SCALE.size("12.5"), payout, 0, word, CLOSED_MS)
+    assert urlsplit(server.asked[1].target).path == "/gamma/markets/keyset"
+    query = query_of(server.asked[1])
+    assert (query["clob_token_ids"], query["closed"]) == (YES, "true")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        result(["0.9995", "0.0005"]),
+        result(["1", "0"], umaResolutionStatus="proposed"),
+        result(["1", "0"], closed=False),
+        result(["1", "1"]),
+        result(["1"]),
+        Reply(200, {"markets": []}),
+    ],
+)
+@pytest.mark.parametrize("held", [True, False])
+def test_nothing_settles_at_a_price_that_is_no_result(server: ScriptedServer, held, answer):
+    row = holding(redeemable=True, current_price=0.9995)
+    server.script(holdings(*[row] * held), answer)
+    assert venue_at(server.url).settlements(0, {YES: SCALE.size("12.5")}) == []
+
+
+def test_a_result_that_can_not_be_read_is_an_error(server: ScriptedServer):
+    server.script(holdings(), Reply(500), holdings(), result(["one", "0"]))
+    for _ in range(2):
+        with pytest.raises(VenueUnavailableError):
+            venue_at(server.url).settlements(0, {YES: 1})
+
+
+def test_what_is_held_of_a_market_that_trades_is_not_settled(server: ScriptedServer):
+    server.script(holdings(holding()))
+    assert venue_at(server.url).settlements(0, {YES: SCALE.size("12.5")}) == []
+    assert len(server.asked) == 1
+
+
 def test_a_heartbeat_hands_on_the_id_that_the_venue_expects(server: ScriptedServer):
     server.script(
         Reply(200, {"heartbeat_id": "b-1"}),

@@ -108,7 +108,8 @@ class AccountReads:
         return sorted(found.values(), key=lambda fill: fill.at_ms)
 
     def settlements(self, held: Mapping[str, int]) -> list[Settlement]:
-        """What resolved and is in the wallet, at what the data API says it is worth; and what our books hold (`held`,
+        """What resolved and is in the wallet, at what the data API says it is worth, or the market's result where that
+        leaves it open; and what our books hold (`held`,
         sizes by token) of markets that resolved, and the wallet does not: somebody redeemed it, the owner or the
         venue's own operator.
 
@@ -120,14 +121,14 @@ class AccountReads:
         listed = {row.token_id: row for row in self._holdings() if row.current_size}
         resolved = [row for row in listed.values() if is_resolved(row)]
         missing = [token for token, size in held.items() if size > 0 and token not in listed]
-        undated = [row.token_id for row in resolved if row.token_id in held and not _last_event_ms(row)]
-        results = results_of(self._client, [*missing, *undated]) if missing or undated else {}
+        vague = [row.token_id for row in resolved if row.token_id in held and not (_last_event_ms(row) and _pays(row))]
+        results = results_of(self._client, [*missing, *vague]) if missing or vague else {}
         settled = [_settlement(row, results.get(row.token_id), now_ms) for row in resolved]
         for token in missing:
             result = results.get(token)
             if result is not None and 0 < result.closed_at_ms <= now_ms - FORGOTTEN_AFTER_MS:
                 settled.append(_settled(token, held[token], result.price, result.closed_at_ms))
-        return sorted(settled, key=lambda settlement: settlement.at_ms)
+        return sorted((row for row in settled if row is not None), key=lambda settlement: settlement.at_ms)
 
     def positions(self) -> list[VenuePosition]:
         """See the port, resolved ones included until they are redeemed."""
@@ -199,9 +200,18 @@ def _status_of(word: str, order: OpenOrder) -> OrderStatus:
     return OrderStatus.RESTING if order.remaining > 0 else OrderStatus.FILLED
 
 
-def _settlement(row: HoldingRow, result: Result | None, now_ms: int) -> Settlement:
+def _settlement(row: HoldingRow, result: Result | None, now_ms: int) -> Settlement | None:
+    """None while nobody says for certain what it pays."""
+    if result is None and not _pays(row):
+        return None
+    price = result.price if result else settled_price(row)
     closed_at_ms = result.closed_at_ms if result else 0
-    return _settled(row.token_id, held_size(row), settled_price(row), _last_event_ms(row) or closed_at_ms or now_ms)
+    return _settled(row.token_id, held_size(row), price, _last_event_ms(row) or closed_at_ms or now_ms)
+
+
+def _pays(row: HoldingRow) -> bool:
+    """Whether its price is what it pays: any other than all or nothing may be the last one of the market."""
+    return row.current_price in (0, 1)
 
 
 def _settled(market: str, size: int, price: int, at_ms: int) -> Settlement:
