@@ -132,7 +132,7 @@ class Watch:
         if kind == "LEASE":
             self._leased(put)
         elif kind == "INTENT":
-            self._journaled(_entries.decode(put.item["entry"]))
+            self._journaled(writer, _entries.decode(put.item["entry"]))
         elif kind == "WATERMARK" and put.item["sk"] == "orders":
             through_ms = put.item["retired_through_ms"]
             if through_ms < self._retired_through_ms:
@@ -148,18 +148,17 @@ class Watch:
             held.began_at_ms = self._began_at_ms[owner]
         held.fence, held.owner = fence, owner
 
-    def _journaled(self, entry: JournalEntry) -> None:
+    def _journaled(self, writer: str, entry: JournalEntry) -> None:
         known = self.entries.get(entry.entry_id)
         if known is None or entry.sent_at_ms != known.sent_at_ms or entry.deadline_ms != known.deadline_ms:
             self._opened(entry, again=known is not None)
         self.entries[entry.entry_id] = entry
-        job = _job(entry)
         for item in entry.items:
             match item.outcome:
                 case Canceled(order_id=order_id):
-                    self._over.setdefault((job, order_id), f"cancelled by {entry.entry_id}")
+                    self._learned(writer, order_id, f"cancelled by {entry.entry_id}")
                 case Placed(order_id=order_id, remaining=0) | Changed(order_id=order_id, remaining=0):
-                    self._over.setdefault((job, order_id), f"without remainder since {entry.entry_id}")
+                    self._learned(writer, order_id, f"without remainder since {entry.entry_id}")
                 case Placed(order_id=order_id):
                     self._sizes.setdefault(order_id, item.size)
 
@@ -216,11 +215,15 @@ class Watch:
         if put.item["kind"] == LedgerKind.REVERSAL:
             return
         self._filled[order_id] += put.item["size"]
-        if self._filled[order_id] < self._sizes.get(order_id, 1 << 62):
-            return
+        if self._filled[order_id] >= self._sizes.get(order_id, 1 << 62):
+            self._learned(writer, order_id, f"filled, says ledger line {key}")
+
+    def _learned(self, writer: str, order_id: str, words: str) -> None:
+        """An order is over, and a writer knows it: so do the jobs whose leases it holds. The other job's tick may have
+        read the journal before."""
         for job, held in self._leases.items():
             if held.owner == writer:
-                self._over.setdefault((job, order_id), f"filled, says ledger line {key}")
+                self._over.setdefault((job, order_id), words)
 
     # The venue.
 
