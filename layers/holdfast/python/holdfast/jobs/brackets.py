@@ -7,6 +7,7 @@ from holdfast.clock import Clock
 from holdfast.core.errors import HoldfastError, StoreError, VenueRateLimitedError
 from holdfast.jobs.alignment import check_alignment
 from holdfast.jobs.execution import Execution
+from holdfast.jobs.foreign_positions import say_foreign_positions
 from holdfast.jobs.observing import AccountView, Observer
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.protecting import Protecting, ProtectingReport
@@ -139,7 +140,7 @@ class BracketsTick:
         stood = None
         if self.watch.is_due_unused:
             self.watch.look()
-        else:
+        if not self.watch.is_due_unused:
             stood = standing_view(self.ports, self.account, self.writes.journal, began_ms)
         view = self._observe(observer) if stood is None else stood
         capabilities = self.ports.venue.capabilities
@@ -157,14 +158,15 @@ class BracketsTick:
             if not self.watch.is_due_unused and protecting.is_calm(opened, view):
                 if stood is None:
                     self.ports.cache.look = LastLook(view, began_ms)
-                return
-            self.ports.cache.look = None
-            self.watch.look()
-            if stood is not None:
-                # Nothing is sent on an old look.
-                opened = brackets.open()
-                view = self._observe(observer)
-            protecting.run(opened, view)
+            else:
+                self.ports.cache.look = None
+                self.watch.look()
+                if stood is not None:
+                    # Nothing is sent on an old look.
+                    opened = brackets.open()
+                    view = self._observe(observer)
+                protecting.run(opened, view)
+            say_foreign_positions(self.ports, view, opened.keys(), self._clock.now_ms())
         finally:
             self.watch.finish(Execution())
             if self.watch.note != self._note:

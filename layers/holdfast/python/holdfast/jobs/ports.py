@@ -55,6 +55,8 @@ class Cache:
     unlisted: frozenset[str] = frozenset()
     settlements_read_at_ms: int = 0
     scanned_at_ms: int = 0
+    foreign_looked_at_ms: int = 0
+    foreign: dict[str, int] = field(default_factory=dict)
     said_at_ms: dict[str, int] = field(default_factory=dict)
     disagrees_since_ms: dict[str, int] = field(default_factory=dict)
     look: "LastLook | None" = None

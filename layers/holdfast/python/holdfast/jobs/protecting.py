@@ -32,7 +32,6 @@ from holdfast.jobs.closing import Closing
 from holdfast.jobs.execution import Execution
 from holdfast.jobs.executor import Resend
 from holdfast.jobs.exit_policy import exit_policy, exit_rules
-from holdfast.jobs.foreign_positions import say_foreign_positions
 from holdfast.jobs.observing import AccountView
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.protective_lanes import ProtectiveExecutor, ProtectiveWork
@@ -122,7 +121,6 @@ class Protecting:
             self._watch.look()
             known = self._brackets.open()
             view = self._observe()
-        say_foreign_positions(self._ports, view, known.keys(), self._clock.now_ms())
         self.report.closed = len(self._closing.closed)
         for cause in NakedClass:
             if self.report.naked[cause]:
