@@ -1,4 +1,4 @@
-"""Why a position is left, and the switches of it: signal, person, time, trailing, monitor. And prices that prove nothing."""
+"""Why a position is left, each with its switch: signal, person, time, trailing, monitor; prices that prove nothing."""
 
 import pytest
 

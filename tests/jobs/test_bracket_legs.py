@@ -109,15 +109,18 @@ def test_take_profit_that_somebody_cancelled_comes_back() -> None:
 
 
 def test_dust_that_is_left_is_written_off_by_name() -> None:
-    """Less than the venue's smallest order is held: no zombie, and the ledger says what it was."""
+    """Less than the venue's smallest order is held: no zombie, no stop for it, and the ledger says what it was."""
     with life() as lived:
         lived.protected()
         cache = lived.made.ports.cache
         cache.rules["M-1"] = structs.replace(cache.rules["M-1"], size_step=1_000, min_size=1_000)
         lived.taken(61, 95)
+        lived.market_at(30, 32)
         for _ in range(3):
             lived.check()
         assert lived.brackets.open() == {}
+        assert "exiting" not in [event["after"] for event in lived.made.events("BRACKET_MOVED")]
+        assert lived.trade.reason == "the take profit that rested at the venue filled"
         (dust,) = [line for line in lived.made.ledger.lines() if line.kind is LedgerKind.DUST]
         assert dust.size == 500
         assert lived.trade.source is ExitSource.EXCHANGE_BRACKET_TP
@@ -195,7 +198,7 @@ def test_flip_is_flattened_although_its_first_order_is_lost() -> None:
 
 
 def test_take_profit_that_was_traded_through_is_checked_again_and_sold_better() -> None:
-    """The venue shows a bid beyond our offer and does not match the two: seen once it is noted, seen again it is sold."""
+    """The venue shows a bid beyond our offer and does not match them: seen once it is noted, seen again it is sold."""
     with life() as lived:
         lived.protected()
         venue = lived.made.ports.venue
