@@ -64,7 +64,7 @@ def trade_of(bracket: Bracket, position: Position, source: ExitSource, *, now_ms
         side=bracket.side,
         mode=bracket.mode,
         source=source,
-        reason=bracket.exit.reason if bracket.exit and not is_settled else bracket.reason,
+        reason=_reason(bracket, source),
         order_type=_order_type(source),
         size=size,
         entry_price=entry_value // size if size else 0,
@@ -86,6 +86,16 @@ def trade_of(bracket: Bracket, position: Position, source: ExitSource, *, now_ms
         paper=bracket.paper,
         decision_id=bracket.decision_id,
     )
+
+
+def _reason(bracket: Bracket, source: ExitSource) -> str:
+    """Why, in words. What the venue did by itself has no decision of ours, or one that came too late."""
+    done = {
+        ExitSource.EXCHANGE_BRACKET_TP: "the take profit that rested at the venue filled",
+        ExitSource.EXCHANGE_BRACKET_STOP: "the stop that the venue held filled",
+        ExitSource.MARKET_RESOLVED: "the market settled while it was held",
+    }.get(source)
+    return done or (bracket.exit.reason if bracket.exit else bracket.reason)
 
 
 def _intended(bracket: Bracket, source: ExitSource) -> int:
