@@ -5,8 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from local.venues.polymarket import Fault, FaultKind
-from tests.jobs.polymarket_world import PolymarketWorld, polymarket_world
+from holdfast.core.market import Side
+from holdfast.core.orders import Placement, Purpose, TargetOrder
+from local.venues.polymarket import SCALE, Fault, FaultKind
+from tests.jobs.polymarket_world import CENT, PolymarketWorld, polymarket_world
 
 
 @pytest.fixture
@@ -67,12 +69,24 @@ def test_place_that_never_arrived_is_made_good(made: PolymarketWorld) -> None:
 
 
 def test_foreign_orders_stay_and_ours_are_known_without_a_client_id(made: PolymarketWorld) -> None:
-    made.tick()
+    """One that somebody placed with the same key is no different at the venue but for its hash; not even its fill is
+    ours, which would be protected and sold."""
+    venue = made.ports.venue
+    theirs = TargetOrder(made.tokens[0], Side.BUY, 45 * CENT, SCALE.size(20), Purpose.QUOTE, "bid-0")
+    venue.place(venue.prepare([Placement(theirs, "somebody")]), made.clock.now_ms() + 1_000)
+    for _ in range(3):
+        report = made.tick()
+        assert (report.ended, made.resting(made.tokens[0])) == ("", [("buy", 45, 20), ("buy", 48, 10)])
     made.switch(halt="true")
     report = made.tick(after_ms=61_000)
     assert report.halted == ("switch",)
     made.tick()
+    assert made.resting() == [("buy", 45, 20)]
+    made.book("m-1", 43, 45)
+    made.tick()
     assert made.resting() == []
+    assert [line.kind for line in made.ledger.lines()] == ["foreign"]
+    assert all(stored.position.size == 0 for stored in made.ledger.positions().values())
 
 
 def test_inventory_stop_sells_what_is_held_even_when_fresh_shares_are_not_sellable_yet(made: PolymarketWorld) -> None:
