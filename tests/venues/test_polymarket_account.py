@@ -197,6 +197,15 @@ def test_balances_are_millionths_of_the_chain(server: ScriptedServer):
     assert urlsplit(server.asked[2].target).path == "/balance-allowance/update"
 
 
+def test_an_order_whose_price_was_divided_from_its_amounts_can_be_read(server: ScriptedServer):
+    """An immediate buy is stated in money: 4.93 for 10.4893 shares. Refused, it kept every tick from what is open."""
+    row = order_row(price="0.470002764", original_size="10.4893", size_matched="10.4893", status="MATCHED")
+    server.script(Reply(200, row), Reply(200, page(row | {"status": "LIVE", "size_matched": "0"})))
+    venue = venue_at(server.url)
+    assert venue.find_order("0x1", YES).order.price == 4_700
+    assert [order.price for order in venue.open_orders().orders] == [4_700]
+
+
 def holding(**changes):
     row = {
         "token_id": YES,

@@ -116,6 +116,19 @@ def test_a_price_finer_than_the_scale_is_rounded_against_us(server: ScriptedServ
     ]
 
 
+@pytest.mark.parametrize(("side", "price"), [("BUY", "0.0030000000012"), ("SELL", "0.0029999999988")])
+def test_a_price_that_was_divided_from_whole_millionths_is_the_order_s_price(server: ScriptedServer, side, price):
+    """Recorded: shared/fixtures/polymarket, TradeUpdate. A unit of 0.0001 more was 17 cents more on these five dollars,
+    and our order was never filled at that price."""
+    part = {"order_id": "0xa", "owner": OWNER, "matched_amount": "1666.666666", "price": price, "asset_id": YES}
+    rows = [
+        trade_row("t-1", trader_side="MAKER", maker_orders=[part | {"side": side}]),
+        trade_row("t-2", price=price, size="1666.666666", side=side),
+    ]
+    server.script(Reply(200, page(*rows)), Reply(200, MARKET))
+    assert [fill.price for fill in venue_at(server.url).fills(0)] == [30, 30]
+
+
 def test_the_fee_of_a_market_that_is_gone_is_not_understated(server: ScriptedServer):
     server.script(Reply(200, page(trade_row())), Reply(404, {"error": "market not found"}))
     [fill] = venue_at(server.url).fills(0)

@@ -39,7 +39,7 @@ def fills_of(trade: TradeRow, wallet: str, owner: str, fees_of: Callable[[str], 
     taker_side = side_of(trade.side, "trade.side")
     final, void = status in _FINAL, status == _VOID
     if trade.trader_side.upper() == "TAKER" or not (trade.trader_side or ours):
-        price = executed_price(trade.price, taker_side, "trade.price")
+        price = executed_price(trade.price, trade.size, taker_side, "trade.price")
         size = size_units(trade.size, "trade.size")
         yield Fill(
             fill_id=trade.id,
@@ -61,7 +61,7 @@ def fills_of(trade: TradeRow, wallet: str, owner: str, fees_of: Callable[[str], 
             order_id=part.order_id,
             market=part.asset_id,
             side=side,
-            price=executed_price(part.price, side, "maker_order.price"),
+            price=executed_price(part.price, part.matched_amount, side, "maker_order.price"),
             size=size_units(part.matched_amount, "maker_order.matched_amount"),
             fee=0,
             is_taker=False,

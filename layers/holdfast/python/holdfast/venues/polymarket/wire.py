@@ -5,7 +5,7 @@ raises VenueUnavailableError with its name; there are no plausible defaults.
 """
 
 from collections.abc import Iterable
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from holdfast.core.market import Side
 from holdfast.venues.polymarket.order import SCALE
 
 _REMEMBERED_NUMBERS = 1 << 15
+_MILLIONTHS_OFF = Decimal("0.000002")  # dollars: one of rounding and one to spare
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 
 T = TypeVar("T")
@@ -209,9 +210,21 @@ def size_units(value: Decimal, field: str) -> int:
         raise VenueUnavailableError(f"{field}: {error}") from None
 
 
-def executed_price(value: Decimal, side: Side, field: str) -> int:
-    """The price of a fill to price units. An average may be finer: it is rounded against us, never for us."""
+def executed_price(value: Decimal, shares: Decimal, side: Side, field: str) -> int:
+    """The price of a fill to price units. An average may be finer: it is rounded against us, never for us.
+
+    The venue divides whole millionths of a dollar by shares: a fill at 0.003 was recorded as 0.0030000000012. What such
+    a millionth explains is no other price.
+    """
+    nearest = nearest_price(value, field)
+    if abs(value - Decimal(nearest).scaleb(-SCALE.price_decimals)) * shares <= _MILLIONTHS_OFF:
+        return nearest
     return rounded_units(value, SCALE.price_decimals, ROUND_CEILING if side is Side.BUY else ROUND_FLOOR, field)
+
+
+def nearest_price(value: Decimal, field: str) -> int:
+    """A price that the venue may have divided from amounts, to the nearest price unit."""
+    return rounded_units(value, SCALE.price_decimals, ROUND_HALF_EVEN, field)
 
 
 def cost_units(value: Decimal, field: str) -> int:
