@@ -322,10 +322,17 @@ def test_nothing_settles_at_a_price_that_is_no_result(server: ScriptedServer, he
 
 
 def test_a_result_that_can_not_be_read_is_an_error(server: ScriptedServer):
-    server.script(holdings(), Reply(500), holdings(), result(["one", "0"]))
-    for _ in range(2):
+    server.script(*(reply for bad in (500, 429, 403) for reply in (holdings(), Reply(bad))))
+    server.script(holdings(), result(["one", "0"]))
+    for _ in range(4):
         with pytest.raises(VenueUnavailableError):
             venue_at(server.url).settlements(0, {YES: 1})
+
+
+def test_what_is_certain_settles_also_while_other_results_can_not_be_read(server: ScriptedServer):
+    server.script(holdings(holding(current_price=1, redeemable=True)), Reply(500))
+    [settled] = venue_at(server.url).settlements(0, {YES: SCALE.size("12.5"), NO: 1})
+    assert (settled.market, settled.result) == (YES, "won")
 
 
 def test_what_is_held_of_a_market_that_trades_is_not_settled(server: ScriptedServer):

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from holdfast.clock import Clock
-from holdfast.core.errors import VenueRefusedError
+from holdfast.core.errors import VenueError, VenueRefusedError, VenueUnavailableError
 from holdfast.core.orders import Fill, OpenOrder, Settlement
 from holdfast.venues.polymarket import client as api
 from holdfast.venues.polymarket.client import PolymarketClient
@@ -122,7 +122,14 @@ class AccountReads:
         resolved = [row for row in listed.values() if is_resolved(row)]
         missing = [token for token, size in held.items() if size > 0 and token not in listed]
         vague = [row.token_id for row in resolved if row.token_id in held and not (_last_event_ms(row) and _pays(row))]
-        results = results_of(self._client, [*missing, *vague]) if missing or vague else {}
+        try:
+            results = results_of(self._client, [*missing, *vague]) if missing or vague else {}
+        except VenueError as error:
+            # What is certain without Gamma does not wait for it; once that is booked, its failure is what is left.
+            # Whatever it refuses, 429 included, says nothing of the account's key or budget.
+            if not any(row.token_id in held and row.token_id not in vague for row in resolved):
+                raise VenueUnavailableError(str(error)) from error
+            results = {}
         settled = [_settlement(row, results.get(row.token_id), now_ms) for row in resolved]
         for token in missing:
             result = results.get(token)
