@@ -183,6 +183,15 @@ def test_what_a_cancel_says_was_filled_counts_until_the_fills_show_it() -> None:
     assert merged([resting], [silent], BEFORE).unbooked == {}
 
 
+def test_reads_that_still_list_an_order_whose_cancel_said_nothing_of_fills_are_too_old_for_them() -> None:
+    resting = order()
+    silent = entry(Operation.CANCEL, Canceled("o1", 0, ACKNOWLEDGED, says_fills=False), side=resting.side)
+    assert merged([resting], [silent], BEFORE).fills_lag == {resting.market}
+    assert merged([], [silent], BEFORE).fills_lag == frozenset()
+    told = entry(Operation.CANCEL, Canceled("o1", 100, ACKNOWLEDGED), side=resting.side)
+    assert merged([resting], [told], BEFORE).fills_lag == frozenset()
+
+
 def test_order_that_an_amend_did_not_find_is_not_amended_again_before_a_later_list() -> None:
     result = merged([order()], [entry(Operation.AMEND, Refused(Refusal.NOT_FOUND))], BEFORE)
     assert result.doubtful == {"o1"}

@@ -50,6 +50,7 @@ class TokenLife(Protected):
         self.token = made.exchange.market(MARKET).tokens[outcome]
         super().__init__(made, self.token)
         self.made, self.outcome = made, outcome
+        self.may_sell_others = False
 
     # The market, in prices of the held token.
 
@@ -157,7 +158,7 @@ class TokenLife(Protected):
         for fill in books.fills:
             if fill.counts:
                 net[fill.part.token_id] += fill.part.size if fill.part.side is Side.BUY else -fill.part.size
-                assert net[fill.part.token_id] >= 0, f"more was sold than was bought: {net}"
+                assert net[fill.part.token_id] >= 0 or self.may_sell_others, f"more was sold than was bought: {net}"
         offered: Counter[str] = Counter()
         for order in books.open_orders:
             offered[order.token_id] += order.remaining if order.side is Side.SELL else 0

@@ -1,11 +1,13 @@
 """What Polymarket leaves open: cancels that say nothing of fills, refusals that prove nothing, lost answers."""
 
+from decimal import Decimal
+
 import pytest
 
 from holdfast.core.bracket import ExitSource
 from holdfast.core.orders import Cancellation, Purpose
 from local.venues.polymarket import FaultKind, MissCause
-from tests.jobs.polymarket_life import CANCEL, PLACE, TokenLife, token_life
+from tests.jobs.polymarket_life import CANCEL, PLACE, SHARE, TokenLife, token_life
 
 LAG_MS = 6_000
 
@@ -46,6 +48,22 @@ def test_fills_that_reads_show_late_are_sold_by_nobody_twice() -> None:
         lived.until_over()
         assert lived.exits == [(43, 43)]
         lived.assert_over(ExitSource.ARMED_STOP)
+
+
+@pytest.mark.parametrize("lag_ms", [2_000, LAG_MS])
+def test_shares_of_somebody_else_in_the_wallet_are_never_sold_for_fills_that_reads_lack(lag_ms: int) -> None:
+    """The venue keeps what the wallet holds, not what is ours: it would have taken the exit of 103, 60 of them his."""
+    with token_life() as lived:
+        lived.made.exchange.deposit_shares("us", lived.token, Decimal(200))
+        lived.protected()
+        lived.made.exchange.operator.set_read_lag_ms(lag_ms)
+        lived.made.clock.sleep_ms(30_000)
+        lived.taken(61, 60)
+        lived.market_at(43, 45)
+        lived.check(after_ms=500)
+        lived.check()
+        assert lived.exits == [(43, 43)]
+        assert lived.made.books.position(lived.token) // SHARE == 200
 
 
 def test_take_profit_that_filled_whole_before_the_cancel_closes_the_position_alone() -> None:

@@ -117,6 +117,22 @@ def test_entry_that_fails_whole_leaves_nothing_and_sells_nothing() -> None:
         lived.assert_ledger()
 
 
+def test_take_profit_that_sold_what_then_was_never_bought_is_said_and_nothing_is_bought_for_it() -> None:
+    """Only somebody else's shares in the same wallet make that possible; a token can't be sold short."""
+    with token_life() as lived:
+        lived.made.exchange.deposit_shares("us", lived.token, Decimal(200))
+        lived.made.exchange.operator.set_settlement(mined_after_ms=70_000)
+        lived.made.exchange.operator.fail_trades(1)
+        lived.enter()
+        lived.may_sell_others = True
+        lived.taken(61, 104)
+        for _ in range(8):
+            lived.check()
+        assert (lived.bracket.state, lived.bracket.disputed) == (BracketState.ATTENTION, "more was sold than was held")
+        assert lived.made.exchange.calls["POST /order"] == 2, "the entry and its take profit"
+        assert lived.shares == -104
+
+
 def test_exit_trade_that_fails_brings_the_position_back_under_the_same_bracket_and_it_is_sold_again() -> None:
     """accepted is not filled, filled is not settled: closed on the match, the position would come back naked."""
     with token_life() as lived:

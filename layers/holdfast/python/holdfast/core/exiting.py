@@ -142,9 +142,13 @@ def _sellable(bracket: Bracket, facts: Facts) -> int:
 
 
 def _may_send_anyway(exit: Exit, scene: Scene) -> bool:
-    """Whether an exit may go out although a cancel is not final: where the venue keeps a sale from selling twice."""
-    waited_ms = scene.now_ms - exit.decided_at_ms
-    return scene.policy.capabilities.reserves_sells and waited_ms >= scene.policy.cancel_timeout_ms
+    """Whether an exit may go out although a cancel is not final: where the venue keeps a sale from selling twice.
+
+    It keeps what the wallet holds, be it ours or not. So for fills that reads are known to lack they are waited for.
+    """
+    policy = scene.policy
+    most_ms = max(policy.cancel_timeout_ms, policy.reads_lag_ms if scene.facts.fills_lag else 0)
+    return policy.capabilities.reserves_sells and scene.now_ms - exit.decided_at_ms >= most_ms
 
 
 def _serves(order: OpenOrder, form: TargetOrder) -> bool:

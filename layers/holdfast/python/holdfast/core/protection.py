@@ -25,7 +25,8 @@ class Facts(Struct, frozen=True):
 
     `held` counts what answers say was filled, of which `unbooked` is not in the ledger yet; it is negative where the
     other outcome is held. `settled` is the part of it that the venue can't take back any more; `provisional`: it may
-    still take back a fill of this market, so that what was sold would be held again. `ours` are our orders of any
+    still take back a fill of this market, so that what was sold would be held again; `fills_lag`: an order of ours is
+    over, and these reads are too old to show all that it filled. `ours` are our orders of any
     purpose in this market, `doubtful` those that may be over although lists show them, of which `overdue` had their
     cancel sent longer ago than anybody waits for its answer. `unknown_exit` and
     `unknown_leg`: an exit or a take profit was sent and nobody knows whether it rests or filled. `entering`: the entry
@@ -36,6 +37,7 @@ class Facts(Struct, frozen=True):
     settled: int
     unbooked: int
     provisional: bool
+    fills_lag: bool
     ours: tuple[OpenOrder, ...]
     doubtful: frozenset[str]
     overdue: frozenset[str]
@@ -67,8 +69,9 @@ class Facts(Struct, frozen=True):
 
     @property
     def unfinished(self) -> bool:
-        """Whether something that reduces the position may be resting or not."""
-        return self.unknown_leg or any(o.order_id in self.doubtful and o.purpose in REDUCING for o in self.ours)
+        """Whether something that reduces the position may be resting or not, or may have filled more than we know."""
+        doubtful = any(o.order_id in self.doubtful and o.purpose in REDUCING for o in self.ours)
+        return self.fills_lag or self.unknown_leg or doubtful
 
 
 class Policy(Struct, frozen=True):
@@ -166,9 +169,13 @@ def write_off_dust(bracket: Bracket, scene: Scene) -> Step:
 def undo_flip(bracket: Bracket, scene: Scene) -> Step:
     """More was sold than was held: the other outcome is open now. It is sold at once, and a person is called."""
     facts, rules = scene.facts, scene.rules
+    nets = scene.policy.one is not None
     if bracket.state is not BracketState.ATTENTION:
-        reason = "both legs filled: the other outcome is held"
+        reason = "both legs filled: the other outcome is held" if nets else "more was sold than was held"
         bracket = moved(bracket, BracketState.ATTENTION, reason, scene.decision_id, disputed=reason)
+    if not nets:
+        # What was sold too much was somebody else's in the same wallet; nothing of ours is open.
+        return Step(bracket, cancels=facts.certain if facts.takes_cancels else (), wait="disputed")
     size = rules.snap_size(-facts.held)
     if not size:
         return write_off_dust(bracket, scene)

@@ -27,7 +27,8 @@ class Reconciled(Struct, frozen=True):
     `doubtful`: orders that the list shows although they may be over (a cancel's outcome is unknown, or a write did
     not find them); they are not cancelled again until a later list still shows them. `retired`: journal entries
     that are no longer needed. `unbooked`: signed size by market that answers to our places and cancels say was filled
-    and the fills do not show yet, so no position holds it.
+    and the fills do not show yet, so no position holds it. `fills_lag`: markets with an order that we cancelled, whose
+    cancel did not say what had filled, and that the list still shows: fills read with it can't say that either.
     """
 
     open_orders: tuple[OpenOrder, ...]
@@ -35,6 +36,7 @@ class Reconciled(Struct, frozen=True):
     doubtful: frozenset[str]
     retired: tuple[JournalEntry, ...]
     unbooked: dict[str, int]
+    fills_lag: frozenset[str] = frozenset()
 
 
 def horizon_of(as_of_ms: int, requested_at_ms: int, capabilities: Capabilities) -> int:
@@ -61,6 +63,8 @@ def reconcile(
     doubtful: set[str] = set()
     canceled: dict[str, Canceled] = {}
     retired: list[JournalEntry] = []
+    shown_ids = {order.order_id for order in listed}
+    fills_lag: set[str] = set()
     said = _Said(filled)
     for entry in entries:
         shown = entry.acknowledged_at_ms <= horizon_ms
@@ -80,6 +84,8 @@ def reconcile(
         if order is not None and over.says_fills:
             size = order.remaining + order.filled - over.reduced_by
             said.filled(order_id, order.market, order.side, size)
+        elif order is not None and order_id in shown_ids:
+            fills_lag.add(order.market)
     live = _less_fills(open_orders, filled)
     return Reconciled(
         live,
@@ -87,6 +93,7 @@ def reconcile(
         frozenset(doubtful & open_orders.keys()),
         tuple(retired),
         {market: size for market, size in said.unbooked.items() if size},
+        frozenset(fills_lag),
     )
 
 

@@ -59,6 +59,7 @@ class Account:
             settled=max(held - unsettled, 0),
             unbooked=self.view.unbooked.get(market, 0),
             provisional=market in self.view.provisional,
+            fills_lag=market in self.view.fills_lag,
             ours=tuple(self.orders.get(market, ())),
             doubtful=self.view.doubtful,
             overdue=self._overdue,

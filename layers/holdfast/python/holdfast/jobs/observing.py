@@ -33,7 +33,8 @@ class AccountView(Struct, frozen=True):
     on its strength. `unbooked`: signed sizes by market that were filled but are in no position yet. `in_doubt`:
     journal entries that could be resolved by now, and were not. `entries`: every entry that the list need not show yet.
     `unsettled`: signed sizes by market of fills that the venue may still take back; `provisional` are the markets that
-    have such fills, also where their sizes cancel out. `booked` counts new fills.
+    have such fills, also where their sizes cancel out. `fills_lag`: markets with an order of ours that was cancelled
+    and is listed all the same, so that its last fills may be missing. `booked` counts new fills.
     `as_of_ms`: fills and ends of orders after it may be missing. `unnamed`: orders with fills that nobody could name.
     """
 
@@ -46,6 +47,7 @@ class AccountView(Struct, frozen=True):
     entries: tuple[JournalEntry, ...]
     unsettled: dict[str, int]
     provisional: frozenset[str]
+    fills_lag: frozenset[str]
     is_current: bool
     as_of_ms: int
     booked: int
@@ -116,6 +118,7 @@ class Observer:
             entries=tuple(entry for entry in entries if entry.entry_id not in retired),
             unsettled=_unsettled(fills),
             provisional=frozenset(fill.market for fill in fills if not (fill.final or fill.void)),
+            fills_lag=merged.fills_lag,
             is_current=is_current,
             as_of_ms=listed.as_of_ms or listed.requested_at_ms,
             booked=booked,
