@@ -10,7 +10,7 @@ from holdfast.core.errors import InvalidInputError, StoreError
 from holdfast.core.positions import Position
 from holdfast.core.redemption import MOST_FAILURES, STILL_LISTED_MS
 from holdfast.jobs.brackets import check_brackets
-from local.venues.polymarket import Fault, FaultKind
+from local.venues.polymarket import SPLIT, Fault, FaultKind
 from tests.jobs.redemption_world import RedemptionWorld, redemption_world
 
 DOLLAR = 10**10
@@ -45,6 +45,16 @@ def test_everything_that_won_is_redeemed_and_the_profit_is_counted_once(made: Re
     assert made.books.imbalances() == []
     made.check()
     assert (made.submits, made.states) == (3, ["confirmed"] * 3)
+
+
+def test_market_without_a_winner_pays_half_on_either_outcome(one: RedemptionWorld) -> None:
+    second = one.markets[0].tokens[1]
+    one.exchange.deposit_shares("us", second, Decimal(4))
+    one.settle(winner=SPLIT)
+    before = one.profit()
+    assert one.check().redeeming.redeemed == 3
+    assert sorted(row.payout for row in one.books.redemptions) == [5 * DOLLAR, 5 * DOLLAR, 7 * DOLLAR]
+    assert (one.profit(), one.books.imbalances()) == (before, [])
 
 
 def test_nothing_is_redeemed_before_its_settlement_is_in_the_ledger(made: RedemptionWorld) -> None:

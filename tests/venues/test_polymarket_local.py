@@ -8,7 +8,7 @@ from holdfast.core.market import Side
 from holdfast.core.orders import TimeInForce
 from holdfast.core.outcomes import Canceled, Placed, Refusal
 from holdfast.venues.port import OrderStatus
-from local.venues.polymarket import LimiterMode
+from local.venues.polymarket import SPLIT, LimiterMode
 from tests.venues.kalshi_scripted import NOW_MS
 from tests.venues.polymarket_world import BTC, FED, SENATE, World, polymarket_world
 
@@ -216,6 +216,12 @@ def test_a_resolved_market_settles_what_is_held_at_what_it_pays(world: World):
     }
     [closed] = world.place(world.placement())
     assert closed.reason is Refusal.MARKET_CLOSED
+
+
+def test_a_market_without_a_winner_settles_at_half(world: World):
+    world.exchange.resolve(FED, winner=SPLIT)
+    [split] = world.venue.settlements(0, {world.token(FED): 100 * SHARE})
+    assert (split.market, split.payout, split.result) == (world.token(FED), 100 * SHARE * 5_000, "split")
 
 
 def test_dust_is_held_and_settles_too(world: World):

@@ -11,7 +11,7 @@ from local.venues.polymarket.audit import Books, Fill
 from local.venues.polymarket.exchange import PolymarketExchange, seeded_ids
 from local.venues.polymarket.fees import FeeSchedule
 from local.venues.polymarket.limits import LimiterMode
-from local.venues.polymarket.markets import MarketSpec
+from local.venues.polymarket.markets import SPLIT, MarketSpec
 from local.venues.polymarket.records import (
     Credentials,
     EndReason,
@@ -27,6 +27,7 @@ from local.venues.polymarket.wire import SCALE
 
 __all__ = [
     "SCALE",
+    "SPLIT",
     "Books",
     "ConnectionDropped",
     "Credentials",

@@ -65,7 +65,7 @@ class CountBody(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ResolveBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """POST /_local/resolve."""
+    """POST /_local/resolve. `winner`: 0, 1, or 2 for half a dollar to each."""
 
     market: str
     winner: int

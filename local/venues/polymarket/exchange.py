@@ -164,7 +164,7 @@ class PolymarketExchange:
             self._tape.resume()
 
     def resolve(self, name: str, winner: int) -> None:
-        """Resolve a market for outcome 0 or 1: trading ends, what rests is cancelled, winners can redeem."""
+        """Resolve a market for outcome 0 or 1, or SPLIT: trading ends, what rests is cancelled, winners can redeem."""
         with self._lock:
             resolve(self._state, market_named(self._state, name), winner)
 

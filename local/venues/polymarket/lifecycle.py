@@ -7,7 +7,7 @@ from holdfast.core.errors import InvalidInputError
 from holdfast.core.market import Side
 from holdfast.core.matching import Execution
 from local.venues.polymarket.booking import book, end
-from local.venues.polymarket.markets import Market
+from local.venues.polymarket.markets import SPLIT, Market
 from local.venues.polymarket.records import EndReason
 from local.venues.polymarket.state import ExchangeState
 
@@ -97,9 +97,9 @@ def close(state: ExchangeState, market: Market, reason: EndReason, at_ms: int) -
 
 
 def resolve(state: ExchangeState, market: Market, winner: int) -> None:
-    """Give a market its result: trading ends, what rests is cancelled, winners can redeem $1 a share."""
-    if winner not in (0, 1):
-        raise InvalidInputError(f"winner of {market.name}", winner, "0 or 1")
+    """Give a market its result: trading ends, what rests is cancelled, winners can redeem $1 a share, or both $0.50."""
+    if winner not in (0, 1, SPLIT):
+        raise InvalidInputError(f"winner of {market.name}", winner, f"0, 1 or {SPLIT} for half to each")
     if market.winner is not None:
         raise InvalidInputError(f"winner of {market.name}", winner, f"none: {market.winner} won")
     now_ms = state.advance()

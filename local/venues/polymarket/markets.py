@@ -19,6 +19,9 @@ from local.venues.polymarket.wire import ONE, SCALE
 # Tick (price units) to the decimals that the amounts of an order may have (facts polymarket section 4).
 AMOUNT_DECIMALS = {1_000: 3, 100: 4, 50: 5, 25: 6, 10: 5, 1: 6}
 
+# The winner of a market that had none: it pays half a dollar on either outcome.
+SPLIT = 2
+
 
 class MarketSpec(Struct, frozen=True):
     """What defines a market. `name` is its slug. Condition id and tokens are derived from it where they are not given.
@@ -107,6 +110,8 @@ class Market:
 
     def payout(self, outcome: int) -> int:
         """What one unit of an outcome is worth once resolved, price units."""
+        if self.winner == SPLIT:
+            return ONE // 2
         return ONE if self.winner == outcome else 0
 
 

@@ -120,7 +120,7 @@ def gamma_market(market: Market, now_ms: int) -> dict[str, Any]:
     spec, winner = market.spec, market.winner
     names = ("clobTokenIds", "positionIds")
     tokens = {names[spec.version == "v2"]: json.dumps(list(market.tokens))}
-    prices = ["1" if winner == outcome else "0" for outcome in (0, 1)] if winner is not None else ["0.5", "0.5"]
+    prices = [price_text(market.payout(outcome)) for outcome in (0, 1)] if winner is not None else ["0.5", "0.5"]
     closed = market.winner is not None
     return {
         "id": str(market.number),
