@@ -123,6 +123,8 @@ def test_an_immediate_order_that_found_nothing_is_over_not_refused(server: Scrip
         (400, "the orderbook 123 does not exist", Refusal.MARKET_CLOSED),
         (400, "order_version_mismatch", Refusal.MALFORMED),
         (400, "'0x1' address in closed only mode", Refusal.UNAUTHORIZED),
+        (403, "Trading restricted in your region, please refer to available regions", Refusal.UNAUTHORIZED),
+        (400, "Trading restricted in your region, please refer to available regions", Refusal.UNAUTHORIZED),
         (400, "maker address not allowed, please use the deposit wallet flow", Refusal.UNAUTHORIZED),
         (401, "Unauthorized/Invalid api key", Refusal.UNAUTHORIZED),
         (403, "anything", Refusal.UNAUTHORIZED),
