@@ -1,14 +1,15 @@
 """Exits and entries in books that hold little: nothing matched, a part matched, nobody there for an hour."""
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 import pytest
 
 from holdfast.core.bracket import BracketState, ExitSource
 from holdfast.core.orders import Placement, Purpose
 from holdfast.core.outcomes import PlaceOutcome
-from local.venues.polymarket import FaultKind
-from tests.jobs.polymarket_life import LISTS, PLACE, TRADES, TokenLife, token_life
+from local.venues.polymarket import FaultKind, FeeSchedule, MarketSpec
+from tests.jobs.polymarket_life import LISTS, MARKET, PLACE, SHARE, TRADES, TokenLife, token_life
 
 
 def test_exit_sells_what_there_is_and_goes_on_until_flat() -> None:
@@ -176,3 +177,23 @@ def test_lists_that_answer_503_are_no_empty_lists(endpoint: str) -> None:
         lived.until_over()
         assert lived.exits == [(103, 103)]
         lived.assert_over(ExitSource.ARMED_STOP)
+
+
+@pytest.mark.parametrize("theirs", [0, 200])
+@pytest.mark.parametrize("delay_ms", [150, 3_000, 10_000])
+def test_exit_that_the_venue_holds_back_is_waited_for(delay_ms: int, theirs: int) -> None:
+    """Some markets hold takers back, and such an order can't be cancelled (facts polymarket section 4)."""
+    spec = MarketSpec(MARKET, fees=FeeSchedule(Decimal("0.04")), taker_delay_ms=delay_ms)
+    with token_life(spec=spec) as lived:
+        lived.made.exchange.deposit_shares("us", lived.token, Decimal(theirs))
+        lived.enter()
+        for _ in range(3):
+            lived.check()
+        assert lived.resting == [(61, 103)]
+        lived.bids((43, 50), asks=((45, 500),))
+        lived.check()
+        lived.market_at(43, 45)
+        for _ in range(4):
+            lived.check()
+        assert sum(sold for _, sold in lived.exits) == 103
+        assert lived.made.books.position(lived.token) // SHARE == theirs

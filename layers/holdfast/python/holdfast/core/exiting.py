@@ -144,10 +144,13 @@ def _sellable(bracket: Bracket, facts: Facts) -> int:
 def _may_send_anyway(exit: Exit, scene: Scene) -> bool:
     """Whether an exit may go out although a cancel is not final: where the venue keeps a sale from selling twice.
 
-    It keeps what the wallet holds, be it ours or not. So for fills that reads are known to lack they are waited for.
+    It keeps what the wallet holds, be it ours or not. So what reads are known to lack is waited for, and so is an exit
+    that could not be cancelled: the venue may hold it back for seconds before it takes what it can.
     """
-    policy = scene.policy
-    most_ms = max(policy.cancel_timeout_ms, policy.reads_lag_ms if scene.facts.fills_lag else 0)
+    facts, policy = scene.facts, scene.policy
+    if any(order.purpose is Purpose.EXIT and order.order_id in facts.doubtful for order in facts.ours):
+        return False
+    most_ms = max(policy.cancel_timeout_ms, policy.reads_lag_ms if facts.fills_lag else 0)
     return policy.capabilities.reserves_sells and scene.now_ms - exit.decided_at_ms >= most_ms
 
 
