@@ -184,3 +184,17 @@ def test_position_beside_shares_of_the_owner_settles_though_the_venue_dates_noth
         made.tick()
     (line,) = (line for line in made.ledger.lines() if line.kind == "settlement")
     assert (line.size, line.cash) == (10 * 10**6, 10 * 10**10), "ours, and nothing of the owner's"
+
+
+def test_shares_that_are_not_on_the_chain_yet_are_no_difference_to_the_venue(made: PolymarketWorld) -> None:
+    """The venue lists positions as the chain has them; the alarm for a wrong ledger went off at every slow block."""
+    made.exchange.operator.set_settlement(mined_after_ms=1_500_000)
+    made.tick()
+    made.book("m-1", 46, 48)
+    for _ in range(15):
+        made.tick()
+    assert made.events("POSITION_MISMATCH") == []
+    made.exchange.deposit_shares("us", made.tokens[1], Decimal(3))
+    for _ in range(25):
+        made.tick()
+    assert [event["market"] for event in made.events("POSITION_MISMATCH")] == [made.tokens[1]]

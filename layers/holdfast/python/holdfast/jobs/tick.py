@@ -119,7 +119,7 @@ class Tick:
         open_markets = {market for market, stored in view.positions.items() if stored.position.size}
         upkeep.refresh(switches.config_refresh_ticks, open_markets | entering.markets)
         upkeep.settle(view.positions, one, view.provisional)
-        upkeep.compare(view.positions, quiet=not view.booked and not view.unresolved)
+        upkeep.compare(view.positions, view.provisional, quiet=not view.booked and not view.unresolved)
         upkeep.check_access()
         positions = {market: stored.position for market, stored in view.positions.items()}
         # Nobody sells to his own quote: prices are the market's without us.

@@ -77,12 +77,13 @@ class Upkeep:
         ours = [row for row in settled or () if row.market in held and row.market not in provisional]
         return sum(bookkeeper.book_settlement(row, positions, now_ms) for row in ours)
 
-    def compare(self, positions: dict[str, StoredPosition], *, quiet: bool) -> None:
+    def compare(self, positions: dict[str, StoredPosition], provisional: Set[str], *, quiet: bool) -> None:
         """Compare the venue's positions with the ledger every ten minutes.
 
         A difference counts when a second look, a tick later, shows the same one: a fill between two reads is none. It
         is said once, until it changes: what somebody else holds in the account stays different for good.
-        `quiet` False (fills or unknown outcomes this tick) waits for a better moment.
+        `quiet` False (fills or unknown outcomes this tick) waits for a better moment, and so does a market with fills
+        that are not settled yet (`provisional`): the venue may list only what is.
         """
         cache = self._ports.cache
         unsaid = {m: by for m, by in cache.differences.items() if cache.reported_differences.get(m) != by}
@@ -96,7 +97,7 @@ class Upkeep:
         ours = {market: stored.position.size for market, stored in positions.items() if stored.position.size}
         different = {
             market: by
-            for market in sorted(at_venue.keys() | ours.keys())
+            for market in sorted((at_venue.keys() | ours.keys()) - provisional)
             if (by := at_venue.get(market, 0) - ours.get(market, 0))
         }
         confirmed = {market: by for market, by in different.items() if unsaid.get(market) == by}
