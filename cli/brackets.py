@@ -7,17 +7,19 @@ import typer
 
 from cli.output import say, show
 from cli.stage import DEFAULT_STAGE, AccountOption, Stage, StageOption
-from holdfast.assembly import price_terms
+from holdfast.assembly import nets_outcomes, price_terms
 from holdfast.clock import SystemClock
 from holdfast.core.blacklist import BlacklistPolicy
 from holdfast.core.bracket import Bracket, held_size, resumed
 from holdfast.core.errors import InvalidInputError, SwitchesInvalidError
+from holdfast.core.oversale import hand_over
 from holdfast.core.requests import instrument_text
 from holdfast.core.scale import Scale
 from holdfast.core.trade import Trade
 from holdfast.state.blacklist import Blacklist
 from holdfast.state.brackets import Brackets
 from holdfast.state.ledger import Ledger
+from holdfast.state.port import Write
 from holdfast.state.switch_set import check, read_texts
 
 app = typer.Typer(
@@ -80,7 +82,7 @@ def resume(
     market: MarketArgument,
     account: AccountOption,
     foreign: Annotated[
-        str, typer.Option(help="So much of what the venue shows is not Holdfast's: the bracket closes beside it.")
+        str, typer.Option(help="So much of what the venue shows, or of what was sold too much, is not Holdfast's.")
     ] = "",
     stage: StageOption = DEFAULT_STAGE,
 ) -> None:
@@ -99,8 +101,12 @@ def resume(
     if bracket is None:
         known = ", ".join(sorted(brackets.open())) or "none is open"
         raise InvalidInputError("market", market, f"one with an open bracket: {known}")
-    stored = brackets.save(resumed(bracket, f"{record.account_id}-command", foreign=beside))
-    say(f"bracket {stored.bracket_id} in {market}: {bracket.state.value} -> {stored.state.value}")
+    after = resumed(bracket, f"{record.account_id}-command", foreign=beside)
+    writes: list[Write] = [brackets.claim(after)]
+    if not nets_outcomes(record):
+        writes += _handed_over(Ledger(where.store, record.account_id), after, scale, beside)
+    where.store.transact(writes)
+    say(f"bracket {after.bracket_id} in {market}: {bracket.state.value} -> {after.state.value}")
 
 
 @app.command("blacklist")
@@ -127,6 +133,24 @@ def lift(market: MarketArgument, account: AccountOption, stage: StageOption = DE
     if not forgotten:
         raise InvalidInputError("market", market, "one with a stop loss: see holdfast brackets blacklist")
     say(f"{market}: {forgotten} stop loss{'es' if forgotten > 1 else ''} forgotten")
+
+
+def _handed_over(ledger: Ledger, bracket: Bracket, scale: Scale, foreign: int) -> list[Write]:
+    """The writes that take what was sold beyond our own out of the ledger; none where there is no such thing.
+
+    Raises InvalidInputError unless the person says that exactly so much was his: it is his money.
+    """
+    stored = ledger.position(bracket.market)
+    sold = -stored.position.size
+    if sold <= 0:
+        return []
+    if foreign != sold:
+        allowed = f"{scale.size_text(sold)}: so much was sold beyond what Holdfast held, say that it was not Holdfast's"
+        raise InvalidInputError("--foreign", scale.size_text(foreign), allowed)
+    key = f"oversale#{bracket.market}#{stored.version}"
+    now_ms = SystemClock().now_ms()
+    after, line = hand_over(stored.position, bracket.before, key, now_ms, bracket.decision_id)
+    return ledger.booking(stored, after, [line])
 
 
 def _open_row(bracket: Bracket, held: int, scale: Scale, now_ms: int) -> tuple[str, ...]:

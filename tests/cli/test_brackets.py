@@ -132,6 +132,28 @@ def test_what_cannot_be_done_is_one_line_and_changes_nothing(
     assert brackets.get("KXFED-26") == before
 
 
+def test_what_was_sold_beyond_ours_leaves_the_ledger_with_what_it_brought_once_a_person_says_so(
+    holdfast: Holdfast, store: DynamoStore
+) -> None:
+    """Polymarket, 1,000,000 units a share: 104 were sold at 0.61, and the trade that bought them had failed."""
+    assert holdfast("accounts add poly-1 --venue polymarket --environment production --secret keys").code == 0
+    brackets, ledger = Brackets(store, "poly-1"), Ledger(store, "poly-1")
+    sold = Position("7", size=-104 * 10**6, cost=-104 * 10**6 * 6_100, fees=70)
+    ledger.book(ledger.position("7"), sold, ())
+    brackets.save(bracket("7", state=BracketState.ATTENTION, disputed="more was sold than was held"))
+    refused = holdfast("brackets resume --account poly-1 7")
+    assert refused.code == 2
+    assert "104.000000" in refused.error_line
+    assert ledger.position("7").position == sold
+    assert holdfast("brackets resume --account poly-1 7 --foreign 104").code == 0
+    after, (line,) = ledger.position("7").position, ledger.lines()
+    assert (after.size, after.cost, after.realized, after.cash) == (0, 0, 0, -70)
+    assert (line.kind.value, line.cash, line.realized) == ("foreign", -104 * 10**6 * 6_100, 0)
+    stored = brackets.get("7")
+    assert stored is not None
+    assert (stored.state, stored.disputed) == (BracketState.PROTECTED, "")
+
+
 def test_blacklist_is_shown_and_lifted(holdfast: Holdfast, store: DynamoStore, account: str) -> None:
     blacklist, now_ms = Blacklist(store, account), SystemClock().now_ms()
     for number in range(2):

@@ -1,7 +1,11 @@
 """A bracket that needs a person: what waits for him, and what goes on once he has looked."""
 
+from decimal import Decimal
+
 from holdfast.core.bracket import BracketState, resumed
+from holdfast.core.oversale import hand_over
 from tests.jobs.bracket_world import Protected, protected_world
+from tests.jobs.polymarket_life import SHARE, token_life
 from tests.jobs.world import World, foreign_member
 
 
@@ -37,3 +41,30 @@ def test_another_size_than_he_named_calls_him_again() -> None:
             held.check()
         assert held.bracket.state is BracketState.ATTENTION
         assert held.trades == []
+
+
+def test_shares_of_a_person_that_were_sold_as_ours_are_handed_over_and_the_account_trades_on() -> None:
+    """The trade that bought ours failed after the take profit had sold as many of his in the same wallet."""
+    with token_life() as lived:
+        lived.made.exchange.deposit_shares("us", lived.token, Decimal(200))
+        lived.made.exchange.operator.set_settlement(mined_after_ms=70_000)
+        lived.made.exchange.operator.fail_trades(1)
+        lived.enter()
+        lived.may_sell_others = True
+        lived.taken(61, 104)
+        for _ in range(8):
+            lived.check()
+        stored = lived.made.ledger.position(lived.token)
+        sold = -stored.position.size
+        assert sold > 100 * SHARE
+        now_ms = lived.made.clock.now_ms()
+        after, line = hand_over(stored.position, lived.bracket.before, "oversale#1", now_ms, "command")
+        lived.made.ledger.book(stored, after, [line])
+        lived.brackets.save(resumed(lived.bracket, "command", foreign=lived.made.books.position(lived.token)))
+        lived.check()
+        assert lived.brackets.open() == {}
+        assert lived.trades == [], "nothing of ours was bought or sold"
+        lines = lived.made.ledger.lines()
+        assert sum(entry.realized - entry.fee for entry in lines) == 0, "his shares are no profit of ours"
+        assert sum(entry.cash for entry in lines) == 0
+        assert after.cash == 0

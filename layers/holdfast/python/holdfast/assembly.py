@@ -137,6 +137,11 @@ def price_terms(account: Account) -> tuple[Scale, FeeRates]:
     raise InvalidInputError(f"venue of account {account.account_id}", account.venue, "kalshi or polymarket")
 
 
+def nets_outcomes(account: Account) -> bool:
+    """Whether both outcomes of a market are one signed position at the account's venue; asks nobody."""
+    return account.venue == "kalshi"
+
+
 def _kalshi_settings(account: Account) -> "KalshiSettings":
     from holdfast.venues.kalshi.hosts import Environment, KalshiSettings
 
