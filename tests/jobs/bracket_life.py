@@ -8,6 +8,7 @@ from holdfast.core.market import Side
 from holdfast.core.trade import Trade
 from holdfast.jobs.brackets import BracketsReport
 from holdfast.jobs.ports import Ports
+from holdfast.jobs.reading import LOOK_AGAIN_MS
 from holdfast.jobs.tick import TickReport
 from local.venues.kalshi import EndReason, Fault, FaultKind
 from local.venues.kalshi.records import Order
@@ -19,10 +20,6 @@ CANCEL = "DELETE /portfolio/events/orders/*"
 LISTS = "GET /portfolio/orders"
 FILLS = "GET /portfolio/fills"
 BOOKS = "GET /markets/orderbooks"
-
-
-# Longer than any look at an account stands.
-LOOK_AGAIN_MS = 200_000
 
 
 class Life(Protected):
@@ -124,6 +121,10 @@ class Life(Protected):
         leaving = Side.BUY if self.no else Side.SELL
         offered = sum(order.remaining for order in books.open_orders if order.side is leaving and _ours(order))
         assert offered <= max(net, 0), f"{offered} rest to be sold, {net} are held"
+        sizes = {order.order_id: order.initial for order in books.orders}
+        for event in self.made.events("ORDER_PLACED"):
+            asked, taken = event["size"], sizes[str(event["order_id"])]
+            assert asked == taken or self.may_flip, f"{asked} were sent, the exchange cut them to {taken}"
         saved = [
             order for order in books.orders if order.end is EndReason.REDUCE_ONLY or order.end is EndReason.SELF_TRADE
         ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from holdfast.clock import Clock
 from holdfast.core.errors import HoldfastError, StoreError, VenueRateLimitedError
+from holdfast.core.positions import LedgerKind
 from holdfast.jobs.alignment import check_alignment
 from holdfast.jobs.execution import Execution
 from holdfast.jobs.foreign_positions import say_foreign_positions
@@ -20,6 +21,7 @@ from holdfast.state.accounts import Account
 from holdfast.state.brackets import Brackets
 from holdfast.state.halts import Halting, VenueNote
 from holdfast.state.leases import Lease, acquire, lease_key, release
+from holdfast.state.ledger import Ledger
 from holdfast.state.switches import SwitchReading
 from holdfast.telemetry.decision import DecisionTelemetry
 from holdfast.telemetry.port import Level
@@ -147,7 +149,7 @@ class BracketsTick:
         one = capabilities.scale.one if capabilities.netting else None
         upkeep = Upkeep(self.ports, self.account, self._clock)
         held = {market for market, stored in view.positions.items() if stored.position.size}
-        upkeep.refresh(switches.config_refresh_ticks, held | opened.keys())
+        upkeep.refresh(switches.config_refresh_ticks, held | opened.keys(), waits=True)
         if upkeep.settle(view.positions, one, view.provisional):
             self.ports.cache.redeemable_listed_at_ms = 0
         protecting = Protecting(
@@ -161,6 +163,7 @@ class BracketsTick:
             else:
                 self.ports.cache.look = None
                 self.watch.look()
+                upkeep.catch_up(switches.config_refresh_ticks, held | opened.keys())
                 if stood is not None:
                     # Nothing is sent on an old look.
                     opened = brackets.open()
@@ -174,9 +177,7 @@ class BracketsTick:
 
     def _redeem(self, reading: SwitchReading) -> None:
         redeemer = self.ports.redeemer
-        now_ms, cache = self._clock.now_ms(), self.ports.cache
-        by_hand = self._gasless is not None
-        if redeemer is None or not (by_hand or now_ms - cache.redeemable_listed_at_ms >= LIST_REDEEMABLE_MS):
+        if redeemer is None or not (self._gasless is not None or self._may_redeem()):
             return
         self.ports.throttle.add(redeemer.bucket)
         wanted = reading.switches.use_gasless if self._gasless is None else self._gasless
@@ -188,9 +189,16 @@ class BracketsTick:
         try:
             done = redeeming.run(unwanted, dry_run=reading.switches.dry_run)
             # What is to be redeemed was settled first: a tick that books a settlement asks again at once.
-            cache.redeemable_listed_at_ms = 0 if done.found or done.open else now_ms
+            self.ports.cache.redeemable_listed_at_ms = 0 if done.found or done.open else self._clock.now_ms()
         finally:
             self.writes.lease = redeeming.lease
+
+    def _may_redeem(self) -> bool:
+        """Whether something of ours can be there to redeem: what our ledger settled, and not looked for lately."""
+        positions = Ledger(self.ports.store, self.account).positions().values()
+        if not any(stored.position.reduced_by == LedgerKind.SETTLEMENT.value for stored in positions):
+            return False
+        return self._clock.now_ms() - self.ports.cache.redeemable_listed_at_ms >= LIST_REDEEMABLE_MS
 
 
 def _skipped(report: BracketsReport, ports: Ports, reason: str) -> BracketsReport:

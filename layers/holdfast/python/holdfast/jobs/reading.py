@@ -38,7 +38,7 @@ from holdfast.state.markets import MarketConfigs
 from holdfast.state.requests import Requests
 from holdfast.state.switch_set import Switches
 
-LOOK_AGAIN_MS = 180_000
+LOOK_AGAIN_MS = 240_000
 # As often as positions are compared with the venue's (design section 5, ledger).
 DECIDE_AGAIN_MS = 600_000
 

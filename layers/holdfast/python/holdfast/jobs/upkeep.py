@@ -1,7 +1,7 @@
 """What a tick does now and then: market configs and rules, settlements, the check of positions with the venue, and
 whether we may trade from here at all."""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from typing import TypeVar
 
 from holdfast.clock import Clock
@@ -10,12 +10,14 @@ from holdfast.jobs.access import ASK_AGAIN_MS, ASK_MS, access_problems, report_a
 from holdfast.jobs.bookkeeping import Bookkeeper
 from holdfast.jobs.ports import Ports
 from holdfast.state.ledger import StoredPosition
-from holdfast.state.markets import MarketConfigs
+from holdfast.state.markets import MarketConfig, MarketConfigs
 from holdfast.telemetry.port import Level
 
 # How often the venue's positions are compared with the ledger (design section 5, ledger).
 COMPARE_MS = 600_000
 SETTLEMENTS_MS = 60_000
+# Rules change seldom, and nothing is sent by them in a tick without work.
+QUIET_REFRESHES = 6
 # How far back settlements are read: a market can settle long after it closed.
 SETTLEMENT_WINDOW_MS = 14 * 86_400_000
 
@@ -31,15 +33,30 @@ class Upkeep:
         self._account = account
         self._clock = clock
 
-    def refresh(self, every_ticks: int, held: set[str]) -> None:
+    def refresh(self, every_ticks: int, held: set[str], *, waits: bool = False) -> None:
         """Read market configs and rules again when it is time; `held` markets are included whatever the configs say.
+
+        `waits`: the tick may have nothing to do, and `catch_up` follows where it has. Then they are read for markets
+        without rules, where other markets are quoted, and after `QUIET_REFRESHES` times as many ticks.
 
         Raises VenueUnavailableError where no rules are known at all: without them nothing can be decided.
         """
         cache = self._ports.cache
         cache.ticks_until_refresh -= 1
-        if cache.ticks_until_refresh > 0 and held <= cache.rules.keys() | cache.unlisted:
-            return
+        if waits and cache.ticks_until_refresh > (1 - QUIET_REFRESHES) * every_ticks:
+            changed = _quoted(MarketConfigs(self._ports.store, self._account).list()) != _quoted(cache.configs)
+        else:
+            changed = cache.ticks_until_refresh <= 0
+        if changed or not held <= cache.rules.keys() | cache.unlisted:
+            self._reload(every_ticks, held)
+
+    def catch_up(self, every_ticks: int, held: set[str]) -> None:
+        """Do what `refresh` let wait: now there is something to do, and by old rules an order would be refused."""
+        if self._ports.cache.ticks_until_refresh <= 0:
+            self._reload(every_ticks, held)
+
+    def _reload(self, every_ticks: int, held: set[str]) -> None:
+        cache = self._ports.cache
         cache.configs = tuple(MarketConfigs(self._ports.store, self._account).list())
         cache.strategies.clear()
         cache.broken.clear()
@@ -146,3 +163,7 @@ class Upkeep:
 
     def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
         self._ports.telemetry.event(name, level, **fields)
+
+
+def _quoted(configs: Iterable[MarketConfig]) -> set[str]:
+    return {config.market for config in configs if config.mode == "quote"}
