@@ -8,8 +8,8 @@ import pytest
 from holdfast.core.bracket import BracketState, ExitSource
 from holdfast.core.orders import Placement, Purpose
 from holdfast.core.outcomes import PlaceOutcome
-from local.venues.polymarket import FaultKind, FeeSchedule, MarketSpec
-from tests.jobs.polymarket_life import LISTS, MARKET, PLACE, SHARE, TRADES, TokenLife, token_life
+from local.venues.polymarket import SCALE, FaultKind, FeeSchedule, MarketSpec
+from tests.jobs.polymarket_life import CENT, LISTS, MARKET, PLACE, SHARE, TRADES, TokenLife, token_life
 
 
 def test_exit_sells_what_there_is_and_goes_on_until_flat() -> None:
@@ -197,3 +197,17 @@ def test_exit_that_the_venue_holds_back_is_waited_for(delay_ms: int, theirs: int
             lived.check()
         assert sum(sold for _, sold in lived.exits) == 103
         assert lived.made.books.position(lived.token) // SHARE == theirs
+
+
+def test_tick_that_became_coarser_costs_one_refusal_and_not_the_minutes_until_rules_are_read_again() -> None:
+    with token_life(spec=MarketSpec(MARKET, fees=FeeSchedule(Decimal("0.04")), tick=10)) as lived:
+        lived.protected()
+        lived.made.exchange.operator.set_tick(MARKET, 100)
+        bid = SCALE.price("0.3315")
+        lived.made.exchange.apply_snapshot(MARKET, [(bid, 500 * SHARE)], [(bid + 2 * CENT, 500 * SHARE)])
+        lived.check()
+        assert lived.exits == [(103, 103)]
+        refused = [event["reason"] for event in lived.made.events("BATCH_PLACE_FAILED")]
+        assert refused.count("off_grid") == 1
+        lived.until_over()
+        lived.assert_over(ExitSource.POSITION_MONITOR_HARD)

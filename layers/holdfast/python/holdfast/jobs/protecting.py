@@ -14,7 +14,7 @@ from holdfast.clock import Clock
 from holdfast.core.blacklist import BlacklistPolicy
 from holdfast.core.book import OrderBook, without_ours
 from holdfast.core.bracket import Bracket, BracketState, NakedClass
-from holdfast.core.errors import ConditionFailedError, VenueError, VenueRateLimitedError
+from holdfast.core.errors import BudgetExhaustedError, ConditionFailedError, VenueError, VenueRateLimitedError
 from holdfast.core.exiting import after_attempt, step
 from holdfast.core.exits import decide
 from holdfast.core.grid import OwnGrid
@@ -22,7 +22,7 @@ from holdfast.core.market import Side
 from holdfast.core.marks import mark_of
 from holdfast.core.opening import anchored
 from holdfast.core.orders import OpenOrder, TimeInForce
-from holdfast.core.outcomes import Placed, Refused
+from holdfast.core.outcomes import Placed, Refusal, Refused
 from holdfast.core.protection import REDUCING, Scene, Step
 from holdfast.core.resolution import to_resend
 from holdfast.jobs.adopting import Adopting
@@ -47,6 +47,7 @@ from holdfast.telemetry.port import Level
 EXIT_BUDGET_MS = 12_000
 POLL_MS = 1_000
 MOST_PASSES = 12
+_RULES_CHANGED = frozenset({Refusal.OFF_GRID, Refusal.INVALID_SIZE})
 ALARM_EVERY_MS = 60_000
 
 
@@ -360,9 +361,12 @@ class Protecting:
     ) -> None:
         """Write down what became of each order that was sent, and whether another pass is worth while."""
         now_ms = self._clock.now_ms()
+        contradicted: set[str] = set()
         for leg, outcome in executor.done.answers.items():
             bracket = claimed[leg]
             one = steps[bracket.market]
+            if isinstance(outcome, Refused) and outcome.reason in _RULES_CHANGED:
+                contradicted.add(bracket.market)
             if one.exit is not None and one.exit.leg == leg:
                 self.report.exits_sent += 1
                 rests = one.exit.time_in_force is TimeInForce.RESTING
@@ -378,6 +382,19 @@ class Protecting:
                     self._event("TAKE_PROFIT_WATCHED", Level.WARNING, market=bracket.market, why=refused)
             if after != bracket:
                 self._save_after(after)
+        if contradicted:
+            self._read_rules(sorted(contradicted))
+
+    def _read_rules(self, markets: list[str]) -> None:
+        """The venue refused an order by rules that we do not know: by ours the next one would be refused as well."""
+        try:
+            found = self._ports.venue.market_rules(markets)
+        except VenueRateLimitedError:
+            raise
+        except (VenueError, BudgetExhaustedError) as error:
+            self._event("UPKEEP_FAILED", Level.WARNING, what="markets", error=str(error))
+            return
+        self._ports.cache.rules = {**self._ports.cache.rules, **found}
 
     def _save_after(self, bracket: Bracket) -> None:
         try:
