@@ -1,5 +1,6 @@
 """holdfast brackets: what protects an account's positions, what closed them, and what a person has to decide."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -13,9 +14,10 @@ from holdfast.core.blacklist import BlacklistPolicy
 from holdfast.core.bracket import Bracket, held_size, resumed
 from holdfast.core.errors import InvalidInputError, SwitchesInvalidError
 from holdfast.core.oversale import hand_over
-from holdfast.core.requests import instrument_text
+from holdfast.core.requests import instrument, instrument_text
 from holdfast.core.scale import Scale
 from holdfast.core.trade import Trade
+from holdfast.state.accounts import Account
 from holdfast.state.blacklist import Blacklist
 from holdfast.state.brackets import Brackets
 from holdfast.state.ledger import Ledger
@@ -29,11 +31,11 @@ app = typer.Typer(
 MarketArgument = Annotated[str, typer.Argument(help="The market, as holdfast brackets list shows it.")]
 
 _OPEN = (
-    *("market", "state", "mode", "held", "entry $", "take profit $", "stop $", "soft stop $", "hard stop $"),
+    *("market", "state", "mode", "held {unit}", "entry $", "take profit $", "stop $", "soft stop $", "hard stop $"),
     *("trailing $", "naked", "exit under way", "opened (UTC)", "needs"),
 )
 _CLOSED = (
-    *("closed (UTC)", "source", "market", "size", "entry $", "exit $", "slippage $", "realized $", "fees $"),
+    *("closed (UTC)", "source", "market", "{unit}", "entry $", "exit $", "slippage $", "realized $", "fees $"),
     *("naked s", "mode", "order", "opened by", "reason"),
 )
 
@@ -53,7 +55,7 @@ def list_brackets(account: AccountOption, stage: StageOption = DEFAULT_STAGE) ->
         held = held_size(stored.position.size, bracket.side) if stored else 0
         rows.append(_open_row(bracket, held, scale, now_ms))
     if rows:
-        show(_OPEN, rows, whole=True)
+        show(_titles(_OPEN, record), rows, whole=True)
     else:
         say("no bracket is open")
 
@@ -72,7 +74,7 @@ def list_trades(
     if not trades:
         say("no position was closed yet")
         return
-    show(_CLOSED, [_closed_row(trade, scale) for trade in reversed(trades[-limit:])], whole=True)
+    show(_titles(_CLOSED, record), [_closed_row(trade, scale) for trade in reversed(trades[-limit:])], whole=True)
     if len(trades) > limit:
         say(f"the latest {limit} of {len(trades)}; --limit shows more")
 
@@ -97,7 +99,8 @@ def resume(
     if beside < 0:
         raise InvalidInputError("--foreign", foreign, "a size, 0 or more")
     brackets = Brackets(where.store, record.account_id)
-    bracket = brackets.get(market)
+    name, _ = instrument(market)
+    bracket = brackets.get(name)
     if bracket is None:
         known = ", ".join(sorted(brackets.open())) or "none is open"
         raise InvalidInputError("market", market, f"one with an open bracket: {known}")
@@ -106,7 +109,7 @@ def resume(
     if not nets_outcomes(record):
         writes += _handed_over(Ledger(where.store, record.account_id), after, scale, beside)
     where.store.transact(writes)
-    say(f"bracket {after.bracket_id} in {market}: {bracket.state.value} -> {after.state.value}")
+    say(f"bracket {after.bracket_id} in {name}: {bracket.state.value} -> {after.state.value}")
 
 
 @app.command("blacklist")
@@ -129,10 +132,16 @@ def list_blacklist(account: AccountOption, stage: StageOption = DEFAULT_STAGE) -
 def lift(market: MarketArgument, account: AccountOption, stage: StageOption = DEFAULT_STAGE) -> None:
     """Forget the stop losses of a market: it may be entered again."""
     where = Stage(stage)
-    forgotten = Blacklist(where.store, where.account(account).account_id).lift(market)
+    name, _ = instrument(market)
+    forgotten = Blacklist(where.store, where.account(account).account_id).lift(name)
     if not forgotten:
         raise InvalidInputError("market", market, "one with a stop loss: see holdfast brackets blacklist")
-    say(f"{market}: {forgotten} stop loss{'es' if forgotten > 1 else ''} forgotten")
+    say(f"{name}: {forgotten} stop loss{'es' if forgotten > 1 else ''} forgotten")
+
+
+def _titles(columns: Sequence[str], account: Account) -> list[str]:
+    unit = "contracts" if nets_outcomes(account) else "shares"
+    return [column.format(unit=unit) for column in columns]
 
 
 def _handed_over(ledger: Ledger, bracket: Bracket, scale: Scale, foreign: int) -> list[Write]:

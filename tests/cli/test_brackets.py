@@ -74,6 +74,7 @@ def test_open_brackets_say_what_is_held_where_it_exits_and_what_is_wrong(
     assert shown.code == 0, shown.err
     for word in ("KXFED-26:NO", "attention", "0.51", "0.61", "0.44", "0.41", "watched: refused: price", "blind, 9"):
         assert word in shown.out
+    assert "held contracts" in shown.out
     assert " 40 " in shown.out, "held in contracts, as a positive number of what is held"
     assert "ARMED_STOP" in shown.out
     assert "2 sent, 1 failed, last price $0.43" in shown.out
@@ -97,8 +98,8 @@ def test_closed_trades_come_with_their_source_slippage_and_naked_time(holdfast: 
 def test_what_a_person_has_looked_at_goes_on_and_an_exit_is_never_forgotten(
     holdfast: Holdfast, brackets: Brackets, exit: Exit | None, after: BracketState
 ) -> None:
-    brackets.save(bracket(state=BracketState.ATTENTION, exit=exit, disputed="both legs filled"))
-    done = holdfast("brackets resume --account kalshi-1 KXFED-26")
+    brackets.save(bracket(side=Side.SELL, state=BracketState.ATTENTION, exit=exit, disputed="both legs filled"))
+    done = holdfast("brackets resume --account kalshi-1 KXFED-26:NO")
     assert done.code == 0, done.err
     stored = brackets.get("KXFED-26")
     assert stored is not None
