@@ -1,11 +1,15 @@
 """Positions that only the venue shows: said with what to do, once an hour, and never taken over in silence."""
 
+from decimal import Decimal
+
 from holdfast.core.bracket import BracketState
 from holdfast.core.importing import ForeignPosition
 from holdfast.core.market import Side
+from holdfast.jobs.brackets import check_brackets
 from holdfast.jobs.importing import Importing
 from local.venues.faults import Fault, FaultKind
 from tests.jobs.bracket_world import protected_world
+from tests.jobs.polymarket_world import polymarket_world
 from tests.jobs.world import World, foreign_member
 
 HOUR = 120
@@ -61,3 +65,17 @@ def test_a_list_that_fails_is_said_and_ends_no_tick() -> None:
         assert not report.ended
         assert [event["what"] for event in world.events("UPKEEP_FAILED")] == ["foreign positions"]
         assert held.bracket.state is BracketState.PROTECTED
+
+
+def test_what_resolved_needs_no_protection_and_what_did_not_does() -> None:
+    """Wallets are full of tokens that lost and were never redeemed."""
+    with polymarket_world() as made:
+        for config in made.configs.list():
+            made.configs.remove(config.market)
+        for token in made.tokens:
+            made.exchange.deposit_shares("us", token, Decimal(40))
+        made.exchange.resolve("m-1", winner=1)
+        for _ in range(10):
+            made.clock.sleep_ms(30_000)
+            check_brackets(made.account, made.ports, made.clock)
+        assert [event["market"] for event in made.events("POSITION_UNPROTECTED")] == [made.tokens[1]]

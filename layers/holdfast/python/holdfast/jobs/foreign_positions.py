@@ -40,7 +40,7 @@ def say_foreign_positions(ports: Ports, view: AccountView, protected: Set[str], 
     found = {
         held.market: held.size
         for held in listed
-        if held.market not in ours and _is_foreign(ports, held.market, held.size, view.positions)
+        if held.market not in ours and not held.resolved and _is_foreign(ports, held.market, held.size, view.positions)
     }
     confirmed = {market: size for market, size in found.items() if cache.foreign.get(market) == size}
     for market, size in sorted(confirmed.items()):
@@ -52,10 +52,9 @@ def say_foreign_positions(ports: Ports, view: AccountView, protected: Set[str], 
 
 
 def _is_foreign(ports: Ports, market: str, size: int, positions: Mapping[str, StoredPosition]) -> bool:
-    """Whether our ledger holds nothing there, and it is neither dust nor what a settlement that we booked leaves to be
-    redeemed."""
+    """Whether our ledger holds nothing there, and it is more than dust."""
     stored = positions.get(market)
-    if stored is not None and (stored.position.size or stored.position.reduced_by == "settlement"):
+    if stored is not None and stored.position.size:
         return False
     rules = ports.cache.rules.get(market)
     return rules is None or rules.snap_size(abs(size)) > 0

@@ -61,12 +61,16 @@ class Balance(Struct, frozen=True):
 
 
 class VenuePosition(Struct, frozen=True):
-    """The venue's own view of a position. `size` is signed on a netting venue; money in money units."""
+    """The venue's own view of a position. `size` is signed on a netting venue; money in money units.
+
+    `resolved`: the market has its result, and the position is only what is left to be redeemed, or worth nothing.
+    """
 
     market: str
     size: int
     fees_paid: int
     realized_pnl: int
+    resolved: bool = False
 
 
 class VenueStatus(Struct, frozen=True):

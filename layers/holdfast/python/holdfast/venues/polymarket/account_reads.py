@@ -145,6 +145,7 @@ class AccountReads:
                 size=held_size(row),
                 fees_paid=cost_units(row.entry_fees_usdc, "position.entry_fees_usdc"),
                 realized_pnl=gain_units(row.realized_pnl, "position.realized_pnl"),
+                resolved=is_resolved(row),
             )
             for row in self._holdings()
             if row.current_size
