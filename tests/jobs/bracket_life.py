@@ -74,7 +74,7 @@ class Life(Protected):
 
     def look(self) -> None:
         """A tick by which the account was looked at anew, whatever its books show."""
-        self.check(after_ms=LOOK_AGAIN_MS)
+        self.check(after_ms=LOOK_AGAIN_MS + 1_000)
 
     def protected(self, **given: object) -> None:
         """Entered, and found in order by a tick of the brackets job after that."""

@@ -3,6 +3,7 @@
 import pytest
 
 from holdfast.core.bracket import BracketState, ExitSource
+from holdfast.core.orders import Purpose
 from local.venues.kalshi import FaultKind
 from tests.jobs.bracket_life import BOOKS, CANCEL, FILLS, LISTS, PLACE, Life, life
 
@@ -107,11 +108,29 @@ def test_exit_in_doubt_goes_out_again_under_its_identity() -> None:
         lived.protected()
         lived.fault(FaultKind.TIMEOUT_BEFORE, PLACE, times=2)
         lived.market_at(43, 45)
+        lived.check()
+        (entry,) = [entry for entry in lived.made.journal.live() if entry.purpose is Purpose.EXIT]
         ticks_until_flat(lived)
         (order,) = lived.orders("x")
-        books = lived.made.books
-        assert books.sent_ids[order.client_order_id] == 1, "the first never reached the exchange"
-        assert lived.made.exchange.calls[PLACE] >= 4, "entry, take profit, and the exit three times"
+        assert order.client_order_id == entry.items[0].client_order_id
+        assert lived.made.exchange.calls[PLACE] == 5, "entry, take profit, and the exit three times"
+        lived.assert_over(ExitSource.ARMED_STOP)
+
+
+@pytest.mark.parametrize("kind", [FaultKind.TIMEOUT_AFTER, FaultKind.ERROR_AFTER, FaultKind.TIMEOUT_BEFORE])
+def test_exit_in_doubt_is_not_followed_by_another_before_the_fills_could_show_it(kind: FaultKind) -> None:
+    """Ticks every second, by two processes, while reads show the account as it was eight seconds ago."""
+    with life() as lived:
+        lived.protected()
+        lived.made.clock.sleep_ms(30_000)
+        lived.made.exchange.set_read_lag_ms(8_000)
+        lived.fault(kind, PLACE)
+        lived.market_at(43, 45)
+        second = lived.made.writer("w2")
+        for number in range(40):
+            lived.check(after_ms=1_000, ports=second if number % 2 else None)
+        assert lived.exits == [(100, 100)]
+        lived.check()
         lived.assert_over(ExitSource.ARMED_STOP)
 
 
@@ -177,6 +196,25 @@ def test_young_take_profit_that_no_list_shows_yet_is_not_booked_as_gone() -> Non
         for _ in range(3):
             lived.check()
         lived.assert_over(ExitSource.EXCHANGE_BRACKET_TP)
+
+
+@pytest.mark.parametrize("jitter_ms", [3_000, 6_000])
+def test_take_profit_follows_what_is_held_though_every_read_is_of_another_time(jitter_ms: int) -> None:
+    """The list can show that it has shrunk before any fill says why: what looks lacking then is sold already."""
+    with life() as lived:
+        lived.protected()
+        lived.made.clock.sleep_ms(30_000)
+        lived.made.exchange.set_read_lag_ms(500, jitter_ms)
+        for _ in range(12):
+            lived.taken(61, 5)
+            for _ in range(4):
+                lived.check(after_ms=1_500)
+        assert lived.held == 40
+        lived.made.exchange.set_read_lag_ms(0)
+        lived.look()
+        lived.check()
+        assert lived.resting == [(61, 40)]
+        assert len(lived.orders("t")) == 1
 
 
 @pytest.mark.parametrize(("lag_ms", "jitter_ms"), [(3_000, 0), (15_000, 0), (1_000, 6_000)])

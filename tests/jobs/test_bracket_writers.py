@@ -48,6 +48,19 @@ def second_writer(lived: Life) -> Callable[[], object]:
     return happening
 
 
+def writer_with_a_lease_of_its_own(lived: Life, monkeypatch: pytest.MonkeyPatch) -> Callable[[], object]:
+    """The whole tick of a writer that no lease keeps apart from the first one: claims and identities alone do."""
+    ports: Ports = lived.made.writer("w2")
+
+    def happening() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr("holdfast.jobs.brackets.JOB", "feed")
+            assert not check_brackets(lived.made.account, ports, lived.made.clock).skipped
+        lived.assert_sound()
+
+    return happening
+
+
 @pytest.mark.parametrize("call", ["open_orders", "fills", "books", "cancel", "place", "positions"])
 @pytest.mark.parametrize("number", [1, 2])
 def test_writer_that_stalls_at_a_call_to_the_venue_exits_nothing_again(call: str, number: int) -> None:
@@ -79,6 +92,29 @@ def test_writer_that_stalls_at_a_call_to_the_store_exits_nothing_again(number: i
         for _ in range(3):
             lived.check()
         assert lived.exits == [(100, 100)]
+        lived.assert_over(ExitSource.ARMED_STOP)
+
+
+@pytest.mark.parametrize("lag_ms", [0, 4_000])
+@pytest.mark.parametrize("port", ["store", "venue"])
+@pytest.mark.parametrize("number", range(2, 30))
+def test_two_writers_that_share_no_lease_exit_once(
+    monkeypatch: pytest.MonkeyPatch, port: str, number: int, lag_ms: int
+) -> None:
+    """As the feed and the scheduled job will: each sees the stop due, and both want to send it."""
+    with life() as lived:
+        lived.protected()
+        lived.made.clock.sleep_ms(30_000)
+        lived.made.exchange.set_read_lag_ms(lag_ms)
+        lived.taken(61, 60)
+        lived.market_at(43, 45)
+        slow = lived.made.writer("w1-slow")
+        happening = writer_with_a_lease_of_its_own(lived, monkeypatch)
+        setattr(slow, port, Interrupting(getattr(slow, port), "", number, happening))
+        lived.check(ports=slow)
+        for _ in range(3):
+            lived.check()
+        assert lived.exits == [(40, 40)]
         lived.assert_over(ExitSource.ARMED_STOP)
 
 
