@@ -30,7 +30,9 @@ class Crowd:
         self._show(market)
 
     def refill(self, market: str) -> None:
-        """What was last offered in a market is offered again, however much of it was taken."""
+        """What was last offered in a market is offered anew, however much of it was taken."""
+        # What was taken of a level stays taken for as long as others show the same size there.
+        self._venue.feed(market, [], [])
         self._venue.feed(market, *self._shown[market])
 
     def _show(self, market: str) -> None:
