@@ -192,3 +192,20 @@ def test_sale_that_does_not_settle_is_said_and_closes_nothing() -> None:
         lived.made.clock.sleep_ms(HOUR_MS)
         lived.until_over()
         lived.assert_over(ExitSource.ARMED_STOP)
+
+
+def test_what_is_left_in_the_wallet_is_sold_although_some_of_it_is_gone() -> None:
+    """A person sold or moved 50 of our shares by hand: the exit of all of them would be refused for ever."""
+    with token_life() as lived:
+        lived.protected()
+        lived.may_sell_others = True
+        lived.made.exchange.deposit_shares("us", lived.token, Decimal(-50))
+        lived.check()
+        assert lived.resting == [], "the venue cancelled what was no longer covered"
+        lived.market_at(43, 45)
+        lived.check()
+        assert lived.exits == [(53, 53)]
+        for _ in range(3):
+            lived.check()
+        assert lived.bracket.state is BracketState.ATTENTION, "and somebody has to say where the others are"
+        assert lived.made.books.position(lived.token) < SHARE

@@ -186,12 +186,15 @@ def test_recent_orders_are_those_that_rest(server: ScriptedServer):
 
 def test_balances_are_millionths_of_the_chain(server: ScriptedServer):
     server.script(
-        Reply(200, {"balance": "1234567", "allowances": {}}), Reply(200, {"balance": "79380000"}), Reply(200, b"")
+        Reply(200, {"balance": "1234567", "allowances": {}}),
+        Reply(200, {"balance": "79380000"}),
+        Reply(200, b""),
+        Reply(200, {"balance": "80000000"}),
     )
     venue = venue_at(server.url, wallet="0x" + "12" * 20, signature_type=SignatureType.DEPOSIT_WALLET)
     assert venue.balance().available == units("1.234567")
     assert venue.holding(YES) == SCALE.size("79.38")
-    venue.refresh_holding(YES)
+    assert venue.refresh_holding(YES) == SCALE.size("80"), "what it says once it has read the chain again"
     assert query_of(server.asked[0]) == {"asset_type": "COLLATERAL", "signature_type": "3"}
     assert query_of(server.asked[1]) == {"asset_type": "CONDITIONAL", "token_id": YES, "signature_type": "3"}
     assert urlsplit(server.asked[2].target).path == "/balance-allowance/update"

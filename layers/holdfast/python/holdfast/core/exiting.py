@@ -10,6 +10,7 @@ from msgspec import structs
 from holdfast.core.bracket import Bracket, BracketState, Exit, ExitSource, NakedClass, moved, own_price
 from holdfast.core.errors import InvalidInputError
 from holdfast.core.floors import backoff_ms, floor_of, is_alarm_due, is_dust, slice_of
+from holdfast.core.market import MarketRules
 from holdfast.core.marks import mark_of, own_rules, sellable_depth
 from holdfast.core.orders import OpenOrder, Purpose, TargetOrder, TimeInForce
 from holdfast.core.outcomes import Placed, PlaceOutcome, Refusal, Refused, Unknown
@@ -125,7 +126,7 @@ def _target(bracket: Bracket, exit: Exit, scene: Scene) -> TargetOrder:
         market=bracket.market,
         side=bracket.exit_side,
         price=own_price(floor, bracket.side, policy.one),
-        size=slice_of(_sellable(bracket, facts), depth, worth, policy.max_slice_money, scene.rules),
+        size=slice_of(_sellable(bracket, facts, scene.rules), depth, worth, policy.max_slice_money, scene.rules),
         purpose=Purpose.EXIT,
         leg=f"{bracket.bracket_id}/exit/{bracket.attempt + 1}",
         post_only=False,
@@ -135,10 +136,15 @@ def _target(bracket: Bracket, exit: Exit, scene: Scene) -> TargetOrder:
     )
 
 
-def _sellable(bracket: Bracket, facts: Facts) -> int:
-    """What is held; only its settled part where the venue has said that it does not have all of it yet."""
-    lags = bracket.naked.cause is NakedClass.NOT_SELLABLE and 0 < facts.settled < facts.held
-    return facts.settled if lags else facts.held
+def _sellable(bracket: Bracket, facts: Facts, rules: MarketRules) -> int:
+    """What is held; where the venue has said that it does not have all of it, what it has, else the settled part.
+
+    All of it again where that is too little for an order: what is refused is said, what is not sent is not.
+    """
+    if bracket.naked.cause is not NakedClass.NOT_SELLABLE:
+        return facts.held
+    there = facts.settled if facts.sellable is None else facts.sellable
+    return there if rules.snap_size(there) and there < facts.held else facts.held
 
 
 def _may_send_anyway(exit: Exit, scene: Scene) -> bool:

@@ -22,6 +22,7 @@ class Account:
 
     def __init__(self, ports: Ports, watch: VenueWatch, view: AccountView, now_ms: int, cancel_timeout_ms: int) -> None:
         self._rules = ports.cache.rules
+        self._sellable = ports.cache.sellable
         self._watch = watch
         self._now_ms = now_ms
         self.view = view
@@ -60,6 +61,7 @@ class Account:
             unbooked=self.view.unbooked.get(market, 0),
             provisional=market in self.view.provisional,
             fills_lag=market in self.view.fills_lag,
+            sellable=self._sellable.get(market),
             ours=tuple(self.orders.get(market, ())),
             doubtful=self.view.doubtful,
             overdue=self._overdue,

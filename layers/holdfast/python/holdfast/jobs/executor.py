@@ -108,15 +108,19 @@ class Executor:
     def _make_sellable(self, decision_id: str) -> None:
         """Have the venue read balances again that it said are too small for a sell: freshly bought shares lag.
 
-        The next tick tries again, from what is held then.
+        The next attempt is made from what is held then, and sells no more than the venue says there is.
         """
+        sellable = self._ports.cache.sellable
         for market in sorted(self._unsellable):
+            sellable.pop(market, None)
             try:
-                self._ports.venue.refresh_holding(market)
+                size = self._ports.venue.refresh_holding(market)
             except (VenueError, BudgetExhaustedError) as error:
                 self._event("NOT_SELLABLE", decision_id, Level.WARNING, market=market, refresh=str(error))
                 return
-            self._event("NOT_SELLABLE", decision_id, Level.WARNING, market=market, refresh="asked for")
+            if size is not None:
+                sellable[market] = size
+            self._event("NOT_SELLABLE", decision_id, Level.WARNING, market=market, refresh="asked for", sellable=size)
 
     def _resend(self, resend: Resend, held: Set[str]) -> None:
         entry, indices = resend

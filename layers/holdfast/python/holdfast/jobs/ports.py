@@ -58,6 +58,7 @@ class Cache:
     foreign_looked_at_ms: int = 0
     foreign: dict[str, int] = field(default_factory=dict)
     said_at_ms: dict[str, int] = field(default_factory=dict)
+    sellable: dict[str, int] = field(default_factory=dict)
     disagrees_since_ms: dict[str, int] = field(default_factory=dict)
     look: "LastLook | None" = None
     idle_at_ms: int = 0

@@ -204,8 +204,11 @@ class Venue(Protocol):
         """Whether this account may trade from here and with this key. What the venue does not say is unknown."""
         ...
 
-    def refresh_holding(self, market: str) -> None:
-        """Have the venue read what is held in a market again, where it caches that: fresh shares may lag behind."""
+    def refresh_holding(self, market: str) -> int | None:
+        """Have the venue read what is held in a market again, where it caches that: fresh shares may lag behind.
+
+        Returns how much it then says there is to sell, whoever's it is; None where it keeps no such number.
+        """
         ...
 
     def prepare(self, batch: Sequence[Placement]) -> list[Placement]:

@@ -147,9 +147,10 @@ class PolymarketVenue:
         """Shares of a token in the wallet as the venue's cache has them, size units."""
         return self._account.holding(market)
 
-    def refresh_holding(self, market: str) -> None:
+    def refresh_holding(self, market: str) -> int:
         """Have that cache read the chain again: shares that were just bought can be sold only after it has."""
         self._account.refresh_holding(market)
+        return self._account.holding(market)
 
     def prepare(self, batch: Sequence[Placement]) -> list[Placement]:
         """See the port."""
