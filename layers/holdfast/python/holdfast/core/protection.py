@@ -26,12 +26,11 @@ class Facts(Struct, frozen=True):
     `held` counts what answers say was filled, of which `unbooked` is not in the ledger yet; it is negative where the
     other outcome is held. `settled` is the part of it that the venue can't take back any more; `provisional`: it may
     still take back a fill of this market, so that what was sold would be held again; `fills_lag`: an order of ours is
-    over, and these reads are too old to show all that it filled. `sellable`: what the venue said there is to sell when it
-    last refused a sale for its size, None where it did not say. `ours` are our orders of any
-    purpose in this market, `doubtful` those that may be over although lists show them, of which `overdue` had their
-    cancel sent longer ago than anybody waits for its answer. `unknown_exit` and
-    `unknown_leg`: an exit or a take profit was sent and nobody knows whether it rests or filled. `entering`: the entry
-    may still fill. `book` is net of our own orders.
+    over, and these reads are too old to show all that it filled. `sellable`: what the venue said there is to sell when
+    it last refused a sale for its size, None where it did not say. `ours` are our orders of any purpose in this market,
+    `doubtful` those that may be over although lists show them, of which `overdue` had their cancel sent longer ago than
+    anybody waits for its answer. `unknown_exit` and `unknown_leg`: an exit or a take profit was sent and nobody knows
+    whether it rests or filled. `entering`: the entry may still fill. `book` is net of our own orders.
     """
 
     held: int
