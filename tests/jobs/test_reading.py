@@ -115,6 +115,16 @@ def test_what_another_process_sent_ends_the_look() -> None:
         assert calls[LISTS] == calls[FILLS] == 1
 
 
+def test_fill_that_another_process_booked_ends_the_look() -> None:
+    with life() as lived:
+        settled(lived)
+        lived.taken(61, 60)
+        lived.bids((49, 500), asks=((61, 100),))
+        lived.made.tick(lived.made.writer("w2"))
+        assert lived.made.ledger.position("M-1").position.size == 4_000
+        assert asked(lived, lived.check)[LISTS] == 1
+
+
 def test_write_in_doubt_is_looked_for_by_every_tick() -> None:
     with life() as lived:
         settled(lived)

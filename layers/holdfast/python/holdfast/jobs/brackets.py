@@ -104,6 +104,7 @@ class BracketsTick:
         self.watch = VenueWatch(self.ports, note, clock)
         self._clock, self._halting, self._note = clock, halting, note
         self._report, self._gasless = report, gasless
+        self._ledger = Ledger(ports.store, lease.account)
 
     def run(self) -> None:
         """Every step; the report holds what was done, also where an error ends the tick early."""
@@ -143,7 +144,7 @@ class BracketsTick:
         if self.watch.is_due_unused:
             self.watch.look()
         if not self.watch.is_due_unused:
-            stood = standing_view(self.ports, self.account, self.writes.journal, began_ms)
+            stood = standing_view(self.ports, self.writes.journal, self._ledger, began_ms)
         view = self._observe(observer) if stood is None else stood
         capabilities = self.ports.venue.capabilities
         one = capabilities.scale.one if capabilities.netting else None
@@ -195,7 +196,7 @@ class BracketsTick:
 
     def _may_redeem(self) -> bool:
         """Whether something of ours can be there to redeem: what our ledger settled, and not looked for lately."""
-        positions = Ledger(self.ports.store, self.account).positions().values()
+        positions = self._ledger.positions().values()
         if not any(stored.position.reduced_by == LedgerKind.SETTLEMENT.value for stored in positions):
             return False
         return self._clock.now_ms() - self.ports.cache.redeemable_listed_at_ms >= LIST_REDEEMABLE_MS

@@ -38,7 +38,7 @@ from holdfast.state.markets import MarketConfigs
 from holdfast.state.requests import Requests
 from holdfast.state.switch_set import Switches
 
-LOOK_AGAIN_MS = 240_000
+LOOK_AGAIN_MS = 300_000
 # As often as positions are compared with the venue's (design section 5, ledger).
 DECIDE_AGAIN_MS = 600_000
 
@@ -62,7 +62,7 @@ def can_stand(view: AccountView, protected: Set[str]) -> bool:
     return all(order.purpose in REDUCING and not order.expires_at_ms and order.market in protected for order in ours)
 
 
-def standing_view(ports: Ports, account: str, journal: Journal, now_ms: int) -> AccountView | None:
+def standing_view(ports: Ports, journal: Journal, ledger: Ledger, now_ms: int) -> AccountView | None:
     """The last look of this process where it still stands, by our own store; else None."""
     look = ports.cache.look
     if look is None or now_ms - look.at_ms >= LOOK_AGAIN_MS:
@@ -71,7 +71,7 @@ def standing_view(ports: Ports, account: str, journal: Journal, now_ms: int) -> 
     horizon_ms = horizon_of(view.as_of_ms, view.as_of_ms, ports.venue.capabilities)
     if journal.live() or journal.retired_through_ms() > horizon_ms:
         return None
-    return view if Ledger(ports.store, account).positions() == view.positions else None
+    return view if ledger.positions() == view.positions else None
 
 
 def are_shown(orders: Iterable[OpenOrder], books: Mapping[str, OrderBook]) -> bool:

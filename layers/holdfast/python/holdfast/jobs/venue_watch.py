@@ -30,7 +30,7 @@ STATUS_FRESH_MS = 10_000
 # minute. Whatever is not as it should be is looked at again by every tick.
 CLOCK_FRESH_MS = 60_000
 # For a tick that sends nothing it is enough to see a clock run away, and a pause before anybody meets it.
-UNUSED_FRESH_MS = 600_000
+UNUSED_FRESH_MS = 1_800_000
 # A status that can't be read again is no reason to hold back exits for longer.
 BELIEVED_MS = 60_000
 # How long a market is left alone that refused an order because it, or its part of the venue, is paused.
