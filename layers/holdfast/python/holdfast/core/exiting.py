@@ -18,6 +18,10 @@ from holdfast.core.protection import Facts, Scene, Step, finish, undo_flip, writ
 from holdfast.core.take_profit import protect, take_profit_legs
 from holdfast.core.windows import exit_in
 
+# A take profit that no list shows would sell beside the exit. Lists are seconds behind; one that stays so can't keep a
+# position for ever, and the venue lets no exit sell more than is held.
+LONGEST_STALE_MS = 30_000
+
 
 def step(bracket: Bracket, scene: Scene) -> Step:
     """The step of an open bracket."""
@@ -89,6 +93,8 @@ def _exit(bracket: Bracket, scene: Scene) -> Step:
     if len(cancels) < len(ours):
         # A post-only exit at today's price rests already; it keeps its place in the queue.
         return Step(bracket, cancels=cancels, wait="resting", naked=NakedClass.WINDOW)
+    if facts.list_is_stale and bracket.attempt and now_ms - exit.decided_at_ms < LONGEST_STALE_MS:
+        return Step(bracket, cancels=cancels, wait="list_stale", naked=naked)
     if facts.unfinished and not _may_send_anyway(exit, scene):
         return Step(bracket, cancels=cancels, wait="cancel_unfinished", naked=naked)
     claim = structs.replace(

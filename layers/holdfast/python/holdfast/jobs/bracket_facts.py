@@ -72,6 +72,7 @@ class Account:
             mode=self._watch.mode_of(market),
             takes_cancels=self._watch.takes_cancel(market),
             book=books.get(market),
+            list_is_stale=not self.view.is_current,
         )
 
     def legs(self, bracket: Bracket, one: int | None) -> Legs:

@@ -1,0 +1,49 @@
+"""A list of orders that went back in time shows no take profit that rests: an exit beside it would sell twice."""
+
+from holdfast.core.bracket import ExitSource
+from tests.jobs.bracket_world import Protected, protected_world
+from tests.jobs.world import World
+
+# Older than everything that happens here.
+LAG_MS = 60_000
+
+
+def _protected_and_forgotten(world: World, held: Protected) -> None:
+    """A take profit rests, the journal has retired it, and from now on lists are from before all of that."""
+    held.enter()
+    held.check(after_ms=5_000)
+    world.tick(after_ms=8_000)
+    assert world.resting() == [("sell", 6_100, 10_000)]
+    assert not any(entry.purpose == "take_profit" for entry in world.journal.live())
+    world.exchange.set_read_lag_ms(LAG_MS)
+    world.book("M-1", 43, 45)
+
+
+def test_an_exit_waits_for_a_list_that_shows_what_rests() -> None:
+    with protected_world() as (world, held):
+        _protected_and_forgotten(world, held)
+        held.check(after_ms=1_000)
+        assert world.events("LIST_STALE")
+        assert world.resting() == [("sell", 6_100, 10_000)]
+        assert [position.size for position in world.books.positions] == [10_000], "nothing was sold beside it"
+        assert held.bracket.exit is not None
+        world.exchange.set_read_lag_ms(0)
+        held.check(after_ms=1_000)
+        (trade,) = held.trades
+        assert trade.source is ExitSource.ARMED_STOP
+        assert world.resting() == []
+        world.assert_ledger_is_the_exchanges()
+
+
+def test_an_exit_does_not_wait_for_ever() -> None:
+    """The venue itself keeps it from selling more than is held; what rests is cancelled once a list shows it."""
+    with protected_world() as (world, held):
+        _protected_and_forgotten(world, held)
+        held.check(after_ms=1_000)
+        held.check(after_ms=25_000)
+        assert [position.size for position in world.books.positions] == [0]
+        world.exchange.set_read_lag_ms(0)
+        held.check()
+        assert world.resting() == []
+        held.check()
+        assert held.brackets.open() == {}
