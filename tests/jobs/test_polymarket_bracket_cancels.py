@@ -158,3 +158,24 @@ def test_exit_of_unknown_outcome_that_can_only_be_refused_is_given_up_for_a_new_
         lived.until_over()
         assert lived.exits == [(103, 103)]
         lived.assert_over(ExitSource.ARMED_STOP)
+
+
+@pytest.mark.parametrize("every_ms", [5_000, 30_000])
+@pytest.mark.parametrize("lag_ms", [3_000, 8_000])
+def test_life_is_the_same_when_every_read_is_late(lag_ms: int, every_ms: int) -> None:
+    """Lists were seen 8 seconds late (facts polymarket section 1.2)."""
+    with token_life() as lived:
+        lived.made.exchange.operator.set_read_lag_ms(lag_ms)
+        lived.enter()
+        for _ in range(3):
+            lived.check(every_ms)
+        assert lived.resting == [(61, 103)]
+        lived.taken(61, 30)
+        for _ in range(2):
+            lived.check(every_ms)
+        assert lived.resting == [(61, 73)], "what a late list still shows whole is not offered twice"
+        lived.market_at(43, 45)
+        lived.check(every_ms)
+        assert lived.exits == [(73, 73)]
+        lived.until_over()
+        assert lived.assert_over(ExitSource.ARMED_STOP).attempts == 1
