@@ -1,7 +1,6 @@
 """The rules of an exit, each on its own: which are due at the prices as they stand, and what confirms them. Pure."""
 
 from functools import lru_cache
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -41,7 +40,7 @@ class ExitRules(Struct, frozen=True):
     recheck_ms: int = 5_000
 
 
-class Due(NamedTuple):
+class Due(Struct, frozen=True, gc=False):
     """A rule whose condition holds at the prices as they stand, and the own price that it would sell at."""
 
     source: ExitSource
@@ -50,7 +49,7 @@ class Due(NamedTuple):
     defers: bool = True
 
 
-class Look(NamedTuple):
+class Look(Struct, frozen=True, gc=False):
     """One bracket and all that is known of it now. `bid` None: no price to judge by, and `untrusted` says why."""
 
     bracket: Bracket

@@ -136,16 +136,17 @@ def _ranked(look: Look, due: list[Due], peak: int, traded_at: int, held: int) ->
     if exit is not None:
         unconfirmed = []
     marked = look.bid if not look.untrusted else exit.mark if exit is not None else None
+    is_blind = look.bid is None or bool(unconfirmed)
     return Decision(
         peak=peak,
         exit=exit,
         take_liquidity=exit is not None and exit.source is ExitSource.POSITION_MONITOR_HARD,
         deferred=deferred,
-        blind=_blind(look, unconfirmed) if look.bid is None or unconfirmed else "",
+        blind=_blind(look, unconfirmed) if is_blind else "",
         untrusted=look.untrusted,
         marked=marked,
         traded_through_at_ms=traded_at,
-        stops_blind=look.bid is None or any(rule.source in STOPS for rule in unconfirmed),
+        stops_blind=is_blind and (look.bid is None or any(rule.source in STOPS for rule in unconfirmed)),
     )
 
 
@@ -173,9 +174,10 @@ def _under_way(look: Look, exit: Exit, peak: int) -> Decision:
 
 def _deference(look: Look, rule: Due) -> Deference | None:
     """The leg at the venue that a rule is left to, None where it is left to nobody."""
-    if not rule.defers:
-        return None
     legs, source = look.legs, rule.source
+    if not rule.defers or (legs.stop is None and (legs.take_profit is None or source in LOSSES)):
+        # A loss is never left to a take profit.
+        return None
     left_ms = grace_left_ms(legs, look.rules.grace_ms, look.now_ms)
     if left_ms:
         words = f"{rule.words}: the venue's stop is filling, {left_ms} ms are left to it"
@@ -193,26 +195,28 @@ def _deference(look: Look, rule: Due) -> Deference | None:
 
 def _exit(look: Look, rule: Due, evidence: str, held: int) -> Exit:
     """The exit that a rule proposes, with its reason in words and numbers."""
-    bid, entry = look.mark.bid, look.bracket.entry.price
-    words = [f"{rule.words}: bid {look.text(bid)}"]
+    bid, entry, text = look.mark.bid, look.bracket.entry.price, look.text
+    words = f"{rule.words}: bid {text(bid)}"
     if rule.source in STOPS:
-        words[0] += f" at or below {look.text(rule.price)}"
+        words += f" at or below {text(rule.price)}"
     elif rule.source is ExitSource.POSITION_MONITOR_TP:
-        words[0] += f" at or above {look.text(rule.price)}"
-    words.append(f"entry {look.text(entry)}" + (f", {look.text(bid - entry)} a unit" if bid is not None else ""))
+        words += f" at or above {text(rule.price)}"
+    words += f"; entry {text(entry)}"
+    if bid is not None:
+        words += f", {text(bid - entry)} a unit"
     if evidence:
         seen = look.mark.ask if evidence == "ask" else look.mark.last_trade
-        words.append(f"the {evidence} {look.text(seen)} confirms it")
+        words += f"; the {evidence} {text(seen)} confirms it"
     if look.legs.take_profit is not None:
-        words.append(f"overrides the take profit resting at {look.text(look.legs.take_profit.price)}")
+        words += f"; overrides the take profit resting at {text(look.legs.take_profit.price)}"
     if look.legs.stop is not None:
-        words.append(f"overrides the venue's stop at {look.text(look.legs.stop.price)}")
+        words += f"; overrides the venue's stop at {text(look.legs.stop.price)}"
     mark = look.bid if not look.untrusted else None
     if mark is None:
         mark = least_worth(look.mark, look.rules.max_spread, entry)
     return Exit(
         source=rule.source,
-        reason="; ".join(words),
+        reason=words,
         decided_at_ms=look.now_ms,
         trigger=bid or 0,
         intended=rule.price,
