@@ -100,6 +100,11 @@ class Stepping:
         finally:
             self.execution.add(executor.done)
         self._held_back(executor, stored, again)
+        for market in stored if view.is_current else ():
+            if steps[market].reductions:
+                again.soon(market, self._policy.cancel_timeout_ms)
+            elif steps[market].excess and market not in executor.uncanceled:
+                again.soon(market, POLL_MS)
         self._heed(executor, claimed, steps, again)
         if view.is_current:
             self._close({market: bracket for market, bracket in stored.items() if steps[market].close}, steps)
@@ -118,11 +123,9 @@ class Stepping:
         return stored
 
     def _follow(self, bracket: Bracket, one: Step, again: Again) -> None:
-        """What an exit that waits, or a take profit to be replaced, needs: another look soon, or an alarm."""
+        """What an exit that waits, or a take profit that may be lacking, needs: another look soon, or an alarm."""
         wait = one.wait
-        if one.excess:
-            again.soon(bracket.market, 0)
-        elif wait == "fills_may_lag" and bracket.lacking is not None:
+        if wait == "fills_may_lag" and bracket.lacking is not None:
             since_ms = self._clock.now_ms() - bracket.lacking.since_ms
             again.soon(bracket.market, self._policy.reads_lag_ms + 1 - since_ms)
         elif wait in ("cancel_unfinished", "list_stale"):
