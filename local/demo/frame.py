@@ -1,4 +1,4 @@
-"""What the demo shows of one moment: for each account a row for each instrument, and the sums."""
+"""What the demo shows of one moment: for each account a row for each quoted instrument and position, and the sums."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,8 @@ from holdfast.core.positions import Position, unrealized
 from holdfast.core.scale import Scale
 from local.demo.account import DemoAccount
 from local.demo.books import RestingOrder
+from local.demo.leftovers import leftovers
+from local.demo.position_rows import PositionRow, position_rows
 from local.demo.venues.venue import DemoVenue, Instrument
 from local.demo.world import START_MS, World
 
@@ -39,17 +41,22 @@ class Row(Struct, frozen=True):
 
 
 class AccountFrame(Struct, frozen=True):
-    """One account at one moment. `venue` is its venue's title; money is in units of `scale`."""
+    """One account at one moment. `venue` is its venue's title; money is in units of `scale`.
+
+    `resting` orders are quotes, the take profits of open positions are not counted; `pnl` is that of everything.
+    """
 
     venue: str
     scale: Scale
     rows: tuple[Row, ...]
+    positions: tuple[PositionRow, ...]
     resting: int
     fills: int
     pnl: int
     api_calls: int
     operations: int
     requests: int
+    exits: int
     halted: tuple[str, ...]
 
 
@@ -79,22 +86,25 @@ def _account_frame(account: DemoAccount) -> AccountFrame:
     for order in books.open_orders:
         orders.setdefault(order.market, []).append(order)
     rows = []
-    for instrument in venue.instruments:
+    for instrument in account.quoted:
         market = instrument.market
         fills = books.markets[market].fills if market in books.markets else 0
         position = positions.get(market, Position(market))
         job_state = "halted" if report.halted else report.quiet.get(market, "quoting")
         rows.append(_row(venue, instrument, orders.get(market, []), fills, position, job_state))
+    held = position_rows(account, positions)
     return AccountFrame(
         venue=venue.title,
         scale=venue.scale,
         rows=tuple(rows),
-        resting=len(books.open_orders),
-        fills=sum(row.fills for row in rows),
-        pnl=sum(row.pnl for row in rows),
+        positions=held,
+        resting=len(leftovers(books, account.brackets)),
+        fills=sum(of.fills for of in books.markets.values()),
+        pnl=sum(row.pnl for row in (*rows, *held)),
         api_calls=venue.calls().total,
         operations=tally.operations,
         requests=tally.requests,
+        exits=len(account.trades),
         halted=report.halted,
     )
 

@@ -1,6 +1,8 @@
 """What must not be so at the end of a demo; it decides the exit code, at every venue alike."""
 
 from local.demo.account import DemoAccount
+from local.demo.leftovers import leftovers
+from local.demo.protection import protection_failures
 
 
 def failures_of(account: DemoAccount) -> list[str]:
@@ -12,6 +14,7 @@ def failures_of(account: DemoAccount) -> list[str]:
         found += [f"{labels.get(pair.market, pair.market)}: {difference}" for difference in pair.differences]
     if wasted := len(account.tally.wasted_cancels):
         found.append(f"{wasted} cancels of orders whose end had been acknowledged")
-    if resting := len(venue.books().open_orders):
-        found.append(f"{resting} orders still rest at the exchange")
+    if left := len(leftovers(venue.books(), account.brackets)):
+        found.append(f"{left} orders still rest at the exchange and protect nothing")
+    found += protection_failures(account, account.ledger.lines())
     return [f"{venue.title}: {words}" for words in found]

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from holdfast.clock import SystemClock
+from local.demo.entries import entered_tickers
 from local.demo.interruption import Interruption
 from local.demo.judgement import failures_of
 from local.demo.options import DemoOptions, open_tape
@@ -15,15 +16,15 @@ from local.demo.session import Session
 from local.demo.summary import Summary
 from local.demo.venues.faults import READS_PERMILLE, WRITES_PERMILLE
 from local.demo.wording import counted, duration
-from local.demo.world import INTERVAL_SECONDS, World
+from local.demo.world import CHECK_SECONDS, INTERVAL_SECONDS, PROTECTION_SWITCHES, World
 
 
 def run_demo(options: DemoOptions) -> int:
     """Run one demo; returns its exit code.
 
-    0: done, and both sides' books are equal at every venue. 1: they are not, or a cancel was wasted, or orders were
-    left behind. 128 + signal: interrupted, withdrawn and equal. Raises InvalidInputError for a tape or option that
-    can't be used.
+    0: done, and both sides' books are equal at every venue. 1: they are not, or a cancel was wasted, orders were left
+    behind, or what must hold of positions does not (`local.demo.protection`). 128 + signal: interrupted, withdrawn and
+    equal. Raises InvalidInputError for a tape or option that can't be used.
     """
     console = make_console()
     with Interruption() as interruption:
@@ -43,7 +44,8 @@ def run_demo(options: DemoOptions) -> int:
             if interruption.signal is not None:
                 console.print(
                     Text(
-                        "Interrupted: our quotes are cancelled, positions are kept. The summary so far:",
+                        "Interrupted: our quotes are cancelled; positions are kept, those under brackets with their "
+                        "take profits. The summary so far:",
                         style="bold yellow",
                     )
                 )
@@ -57,6 +59,17 @@ def run_demo(options: DemoOptions) -> int:
 def _status(console: Console, words: str) -> AbstractContextManager[object]:
     """Words while something takes a second or two; without a terminal none."""
     return console.status(words) if console.is_terminal else nullcontext()
+
+
+def _entries(world: World) -> list[str]:
+    """Where positions are opened, by whom, and with which levels."""
+    if not any(entered_tickers(venue) for venue in world.venues):
+        return ["every market is quoted: a venue's second one would be entered"]
+    asks = "its market scanner opens positions" if world.scans else "a fixed rule of the demo asks for positions"
+    words = {"take_profit": "take profit", "stop_loss": "stop", "hard_stop": "hard stop"}
+    levels = ", ".join(f"{text} {PROTECTION_SWITCHES[name]}" for name, text in words.items())
+    modes = "the mode is drawn: half rest their take profit at the venue, half are watched"
+    return [f"each venue's 2nd, 5th, 8th ... market is not quoted: {asks} there", f"{levels}, trailing; {modes}"]
 
 
 def _introduce(console: Console, options: DemoOptions, world: World) -> None:
@@ -75,10 +88,11 @@ def _introduce(console: Console, options: DemoOptions, world: World) -> None:
         for name in options.venues
         if name not in present
     ]
-    accounts = "one job for both accounts" if len(world.venues) > 1 else "one account"
+    accounts = "for both accounts" if len(world.venues) > 1 else "for one account"
     lines += [
-        f"local exchanges over HTTP, reads lag {options.read_lag_ms / 1000:g} s · {accounts} · "
-        f"a tick every {INTERVAL_SECONDS} s · orders {sending}",
+        f"jobs {accounts}: execute every {INTERVAL_SECONDS} s, brackets every {CHECK_SECONDS} s · orders {sending}",
+        *_entries(world),
+        f"local exchanges over HTTP, reads lag {options.read_lag_ms / 1000:g} s",
         "DynamoDB, SSM and Secrets Manager stand-ins on this machine; keys made for this run; no money moves",
     ]
     if options.faults:

@@ -11,10 +11,12 @@ from rich.text import Text
 
 from holdfast.core.scale import Scale
 from local.demo.frame import AccountFrame, Frame, Quote, Row
-from local.demo.wording import amount, dollars, duration, price
+from local.demo.position_rows import PositionRow
+from local.demo.wording import amount, counted, dollars, duration, price, rough_amount
 
 _LINES_WITHOUT_TERMINAL = 10
-# The bar, the column headings, and the line of the cursor; each account adds its sums and a line for what is cut.
+# The bar, the headings of the quotes, and the line of the cursor; each account adds its sums, a line for what is cut,
+# and where it has positions their headings.
 _AROUND_THE_TABLES = 3
 _AROUND_A_TABLE = 2
 _LEAST_ROWS = 2
@@ -102,25 +104,38 @@ class LiveScreen:
 
     def drawn(self, frame: Frame) -> RenderableType:
         """The frame as it is drawn: no higher than the window, but for two rows that each account has at least."""
-        longest = max(len(row.label) for account in frame.accounts for row in account.rows)
+        labels = [row.label for account in frame.accounts for row in (*account.rows, *account.positions)]
+        longest = max(map(len, labels))
         wide = self._console.width >= longest + _WIDE_COLUMNS
         bar = Table.grid(padding=(0, 1))
         done = ProgressBar(total=frame.duration_ms, completed=frame.elapsed_ms, width=40 if wide else 16)
         words = self._words or f"tick {frame.ticks}"
         bar.add_row(done, f"{duration(frame.elapsed_ms)} of {duration(frame.duration_ms)} market time · {words}")
-        room = self._console.height - _AROUND_THE_TABLES - _AROUND_A_TABLE * len(frame.accounts)
-        counts = rows_shown([len(account.rows) for account in frame.accounts], room)
+        counts = self._counts(frame)
         label_width = longest if wide else min(longest, _NARROW_LABEL)
         parts: list[RenderableType] = [bar]
-        for index, (account, count) in enumerate(zip(frame.accounts, counts, strict=True)):
+        for index, (account, (quotes, positions)) in enumerate(zip(frame.accounts, counts, strict=True)):
             parts.append(Text(_sums(account, wide=wide), style="bold", no_wrap=True, overflow="ellipsis"))
-            table = _table(label_width, wide, has_headings=index == 0)
-            for row in account.rows[:count]:
-                table.add_row(*_cells(row, account.scale, wide))
-            parts.append(table)
-            if hidden := len(account.rows) - count:
+            if account.rows:
+                table = _table(label_width, wide, has_headings=index == 0)
+                for row in account.rows[:quotes]:
+                    table.add_row(*_cells(row, account.scale, wide))
+                parts.append(table)
+            if account.positions:
+                held = sorted(account.positions, key=lambda row: not row.is_open)[:positions]
+                shown = [row for row in account.positions if row in held]
+                parts.append(_position_table(shown, account.scale, label_width, wide))
+            if hidden := len(account.rows) - quotes + len(account.positions) - positions:
                 parts.append(Text(f"and {hidden} more: the window is too low for them", style="dim"))
         return Group(*parts)
+
+    def _counts(self, frame: Frame) -> list[tuple[int, int]]:
+        """How many quoted instruments and how many positions of each account are shown; positions come first."""
+        with_positions = sum(bool(account.positions) for account in frame.accounts)
+        room = self._console.height - _AROUND_THE_TABLES - _AROUND_A_TABLE * len(frame.accounts) - with_positions
+        positions = rows_shown([len(account.positions) for account in frame.accounts], room // 2)
+        quotes = rows_shown([len(account.rows) for account in frame.accounts], room - sum(positions))
+        return list(zip(quotes, positions, strict=True))
 
 
 def rows_shown(counts: Sequence[int], room: int) -> list[int]:
@@ -157,14 +172,38 @@ def _cells(row: Row, scale: Scale, wide: bool) -> list[Text]:
         Text(_quote(row.our_bid, scale, wide), style="green"),
         Text(_quote(row.our_ask, scale, wide), style="red"),
         Text(amount(row.inventory, scale) if row.inventory else ""),
-        Text(dollars(row.pnl, scale) if row.fills else "", style="green" if row.pnl > 0 else "red" if row.pnl else ""),
+        _money(row.pnl, scale, is_shown=row.fills > 0),
     ]
     if wide:
         cells += [Text(str(row.fills or "")), Text(row.state, style="" if row.state == "quoting" else "dim")]
     return cells
 
 
-def _label(row: Row, wide: bool) -> str:
+def _position_table(rows: Sequence[PositionRow], scale: Scale, label_width: int, wide: bool) -> Table:
+    """Positions under brackets: what is held with its levels, or how it was exited last."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("position", no_wrap=True, width=label_width)
+    for heading, width in (("size", 6), ("entry", 5), ("stop", 5), ("target", 6), ("bid", 5), ("P&L", 8)):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
+    if wide:
+        table.add_column("exits", justify="right", no_wrap=True, min_width=5)
+        table.add_column("mode", no_wrap=True, min_width=12)
+    table.add_column("state", no_wrap=True, min_width=12)
+    for row in rows:
+        prices = [Text(price(each, scale)) for each in (row.entry, row.stop, row.take_profit, row.bid)]
+        size = Text(rough_amount(row.size, scale) if row.size else "")
+        cells = [Text(_label(row, wide)), size, *prices, _money(row.pnl, scale, is_shown=row.trades > 0 or row.is_open)]
+        if wide:
+            cells += [Text(str(row.trades or "")), Text(row.mode)]
+        table.add_row(*cells, Text(row.state, style="" if row.is_open else "dim"))
+    return table
+
+
+def _money(pnl: int, scale: Scale, *, is_shown: bool) -> Text:
+    return Text(dollars(pnl, scale) if is_shown else "", style="green" if pnl > 0 else "red" if pnl else "")
+
+
+def _label(row: Row | PositionRow, wide: bool) -> str:
     """The end of a long name tells more than its start."""
     if wide or len(row.label) <= _NARROW_LABEL:
         return row.label
@@ -187,6 +226,9 @@ def _sums(account: AccountFrame, *, wide: bool = True) -> str:
     ]
     if wide:
         parts.append(f"{account.api_calls} API calls")
+        if account.positions:
+            held = sum(row.is_open for row in account.positions)
+            parts += [counted(held, "position"), counted(account.exits, "exit")]
     if account.halted:
         parts.append(f"HALTED: {', '.join(account.halted)}")
     return " · ".join(parts)

@@ -1,4 +1,8 @@
-"""The demo in lockstep: the tape plays up to a tick, stands still while the accounts tick, and so on to its end."""
+"""The demo in lockstep: the tape plays up to a tick, stands still while the accounts tick, and so on to its end.
+
+Both jobs of both accounts run on the one clock: execute every few seconds, the check of the brackets between two of its
+ticks.
+"""
 
 from collections.abc import Sequence
 
@@ -7,10 +11,13 @@ from local.demo.account import DemoAccount
 from local.demo.frame import frame_of
 from local.demo.interruption import Interruption
 from local.demo.screen import Screen
-from local.demo.world import INTERVAL_SECONDS, START_MS, World
+from local.demo.world import CHECK_SECONDS, INTERVAL_SECONDS, START_MS, World
 
 INTERVAL_MS = INTERVAL_SECONDS * 1000
+CHECK_MS = CHECK_SECONDS * 1000
 FIRST_TICK_MS = 1_000
+# How long after a tick the check of the brackets begins.
+CHECK_AFTER_MS = 2_000
 # Ticks after the end of the tape, or after Ctrl-C, in which the last fills and results are booked. A write in doubt is
 # resolved after some ten seconds, or presumed absent after a minute; results are read once a minute, but only every ten
 # minutes where a venue's rules don't say that a market has ended, also when the read before failed: so time goes faster
@@ -35,9 +42,13 @@ class Session:
     def run(self) -> None:
         """Play to the end of the tape and close the books; or, when interrupted, withdraw and close the books."""
         at_ms = START_MS + FIRST_TICK_MS
+        check_ms = START_MS + CHECK_MS
         while not self.world.clock.is_over and self._interruption.signal is None:
             self._keep_pace(at_ms)
             self._tick(at_ms, self.world.accounts)
+            if at_ms >= check_ms:
+                self._check(at_ms + CHECK_AFTER_MS, self.world.accounts)
+                check_ms += CHECK_MS
             at_ms += INTERVAL_MS
         if self._interruption.signal is not None:
             self._screen.note("stopping: cancelling our quotes")
@@ -51,6 +62,9 @@ class Session:
             if not unfinished:
                 break
             self._tick(at_ms, unfinished)
+            if at_ms >= check_ms:
+                self._check(at_ms + CHECK_AFTER_MS, unfinished)
+                check_ms = at_ms + CHECK_MS
             at_ms += INTERVAL_MS if count < PROMPT_CLOSING_TICKS else PATIENT_INTERVAL_MS
 
     def _tick(self, at_ms: int, accounts: Sequence[DemoAccount]) -> None:
@@ -60,6 +74,15 @@ class Session:
         for account in accounts:
             account.tick(clock)
         self._screen.show(frame_of(self.world))
+
+    def _check(self, at_ms: int, accounts: Sequence[DemoAccount]) -> None:
+        """Let the brackets job of these accounts run, one after the other."""
+        clock = self.world.clock
+        for account in accounts:
+            clock.set_ms(at_ms)
+            account.check(clock)
+        if accounts:
+            self._screen.show(frame_of(self.world))
 
     def _keep_pace(self, at_ms: int) -> None:
         """Wait in real time until a market time is due at the asked speed; short naps, so that Ctrl-C is heard."""

@@ -1,6 +1,6 @@
 """What the demo prints at its end. Every number comes from the ticks' own reports or from the exchanges' counters."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -9,8 +9,19 @@ from rich.text import Text
 from holdfast.telemetry.port import Level
 from local.demo.account import DemoAccount
 from local.demo.comparison import Comparison, Pair
+from local.demo.protection import protection_failures
+from local.demo.protection_summary import (
+    Row,
+    cash_rows,
+    checked_words,
+    cost_rows,
+    dust_words,
+    source_rows,
+    trade_rows,
+)
+from local.demo.tables import equality, filled, table_of
 from local.demo.wording import amount, counted, dollars, duration, share
-from local.demo.world import QUOTES, START_MS, World
+from local.demo.world import CHECK_SECONDS, QUOTES, START_MS, World
 
 _STYLES = {Level.INFO: "", Level.WARNING: "yellow", Level.ERROR: "bold red"}
 _MONEY = (
@@ -37,6 +48,7 @@ class Summary:
         self._show_orders()
         self._show_not_found()
         self._show_events()
+        self._show_positions()
         for account in self._accounts:
             self._show_instruments(account)
         self._show_totals()
@@ -44,7 +56,7 @@ class Summary:
 
     def _show_calls(self) -> None:
         self._heading("API calls")
-        table = _table("venue", "calls", "sent", "one by one", "saved", texts=2)
+        table = table_of("venue", "calls", "sent", "one by one", "saved", texts=2)
         for account in self._accounts:
             for index, (name, sent, alone) in enumerate(_calls(account)):
                 title = account.venue.title if not index else ""
@@ -78,14 +90,14 @@ class Summary:
             ("contracts or shares traded", lambda a: amount(self._total(a).exchange.volume, a.venue.scale)),
             ("fees", lambda a: dollars(self._total(a).exchange.fees, a.venue.scale)),
             (
-                f"{' and '.join(_instruments(a) for a in self._accounts)} that reached {QUOTES['max_position']} held",
+                f"quoted {' and '.join(_instruments(a) for a in self._accounts)} that reached {QUOTES['max_position']}",
                 _limited,
             ),
             ("left to a later tick for want of tokens", lambda a: f"{a.tally.left:,}"),
             ("writes of unknown outcome", lambda a: f"{a.tally.unknown:,}"),
             ("of these still unknown at the end", lambda a: f"{a.report.unresolved:,}"),
         )
-        table = _table("", *(account.venue.title for account in self._accounts))
+        table = table_of("", *(account.venue.title for account in self._accounts))
         for name, of in rows:
             table.add_row(name, *(of(account) for account in self._accounts))
         self._console.print(table)
@@ -110,7 +122,7 @@ class Summary:
         misses = {account.venue.name: account.venue.misses() for account in self._accounts}
         answers = ", ".join(f"{account.venue.title}: {account.venue.not_found}" for account in self._accounts)
         self._heading(f"Cancels that found no resting order ({answers})")
-        table = _table("cause", *(account.venue.title for account in self._accounts))
+        table = table_of("cause", *(account.venue.title for account in self._accounts))
         wasted = [len(account.tally.wasted_cancels) for account in self._accounts]
         style = "bold red" if any(wasted) else "green"
         table.add_row("we knew that the order was over (must be 0)", *map(str, wasted), style=style)
@@ -130,12 +142,39 @@ class Summary:
                 words = ", ".join(f"{name} {count:,}" for (name, at), count in by_count if at is level)
                 self._say(f"{account.venue.title}, {level.value}: {words or 'none'}", style if words else "")
 
+    def _show_positions(self) -> None:
+        """Every trade under a bracket, which layers exited, and what protecting took."""
+        accounts = [account for account in self._accounts if account.entered]
+        for account in accounts:
+            self._heading(f"{account.venue.title}: positions under brackets, closed")
+            if rows := trade_rows(account):
+                self._show_rows(rows, ("market", "entry", "exit", "exit source", "slip ¢", "naked s"))
+            else:
+                self._say("none")
+        if not accounts:
+            return
+        self._heading("Exits by source, and what protecting took")
+        table = table_of("", *(account.venue.title for account in accounts))
+        for source, counts in source_rows(accounts):
+            table.add_row(source, *counts)
+        for words, of in cost_rows():
+            table.add_row(words, *(of(account) for account in accounts), style="dim")
+        self._console.print(table)
+        for account in accounts:
+            if not protection_failures(account, account.ledger.lines()):
+                self._say(checked_words(account), "bold green")
+
+    def _show_rows(self, rows: Sequence[Row], narrow: Sequence[str]) -> None:
+        """A table, on a narrow terminal of these columns only."""
+        table = filled(list(rows[0]), rows)
+        self._console.print(table if self._fits(table) else filled(narrow, rows))
+
     def _show_instruments(self, account: DemoAccount) -> None:
         venue, scale, tally = account.venue, account.venue.scale, account.tally
         result = self._result(account)
         self._heading(f"{venue.title}: {result} by {venue.instrument_noun}")
         labels = {instrument.market: instrument.label for instrument in venue.instruments}
-        rows: list[dict[str, str | Text]] = []
+        rows: list[Row] = []
         for pair in self._comparisons[venue.name].pairs:
             ours, theirs = pair.ledger, pair.exchange
             rows.append(
@@ -150,27 +189,28 @@ class Summary:
                     "paid out": dollars(ours.paid_out, scale),
                     f"{result} ledger": dollars(ours.cash, scale, 6),
                     f"{result} exchange": dollars(theirs.cash, scale, 6),
-                    "": _equal(not pair.differences),
+                    "": equality(not pair.differences),
                 }
             )
         narrow = (venue.instrument_noun, "fills", "held", f"{result} ledger", f"{result} exchange", "")
-        table = _filled(list(rows[0]), rows)
-        self._console.print(table if self._fits(table) else _filled(narrow, rows))
+        self._show_rows(rows, narrow)
 
     def _show_totals(self) -> None:
         self._heading("P&L: our ledger and the exchanges' own books")
-        table = _table("venue", "", "ledger", "exchange", "", texts=2)
+        table = table_of("venue", "", "ledger", "exchange", "", texts=2)
         for account in self._accounts:
             for index, row in enumerate(self._total_rows(account)):
                 table.add_row(account.venue.title if not index else "", *row)
         self._console.print(table)
         for account in self._accounts:
             venue, comparison = account.venue, self._comparisons[account.venue.name]
-            if unredeemed := venue.books().unredeemed:
+            if unredeemed := account.books().unredeemed:
                 self._say(
                     f"{venue.title}: {dollars(unredeemed, venue.scale, 6)} on the exchange's side is winning "
                     "shares that are not redeemed yet, at $1 each."
                 )
+            if words := dust_words(account):
+                self._say(words)
             if comparison.is_equal:
                 unit = dollars(1, venue.scale, venue.scale.money_decimals)
                 self._say(
@@ -182,14 +222,16 @@ class Summary:
     def _total_rows(self, account: DemoAccount) -> list[tuple[str | Text, ...]]:
         venue, total = account.venue, self._total(account)
         cash = "cash in and out" if self._result(account) == "cash" else "P&L (cash in and out)"
-        rows: list[tuple[str | Text, ...]] = []
-        for name, words in (("cash", cash), *_MONEY):
-            ours, theirs = getattr(total.ledger, name), getattr(total.exchange, name)
-            rows.append((words, dollars(ours, venue.scale, 6), dollars(theirs, venue.scale, 6), _equal(ours == theirs)))
+        money = [(words, getattr(total.ledger, name), getattr(total.exchange, name)) for name, words in _MONEY]
+        parts = cash_rows(account, self._comparisons[venue.name]) if account.entered else []
+        rows: list[tuple[str | Text, ...]] = [
+            (words, dollars(ours, venue.scale, 6), dollars(theirs, venue.scale, 6), equality(ours == theirs))
+            for words, ours, theirs in ((cash, total.ledger.cash, total.exchange.cash), *parts, *money)
+        ]
         held = f"{venue.noun} still held" + (", net" if venue.one else "")
         for name, words in (("volume", f"{venue.noun} traded"), ("size", held)):
             ours, theirs = getattr(total.ledger, name), getattr(total.exchange, name)
-            rows.append((words, amount(ours, venue.scale), amount(theirs, venue.scale), _equal(ours == theirs)))
+            rows.append((words, amount(ours, venue.scale), amount(theirs, venue.scale), equality(ours == theirs)))
         return rows
 
     def _show_notes(self) -> None:
@@ -197,8 +239,11 @@ class Summary:
         for note in (
             *self._world.tape.notes,
             *(note for account in self._accounts for note in account.venue.notes()),
-            "It shows how orders are executed and booked. Quoting these markets every few seconds with the sample "
-            "parameters is not meant to earn money.",
+            "Naked: seconds in which no stop of ours could have been sent at a known price. Brackets are checked every "
+            f"{CHECK_SECONDS} s here, so a stop sells where the market is by then: that is its slippage (below 0: a "
+            "gain).",
+            "It shows how orders are executed, protected and booked. Quoting and entering these markets with the "
+            "sample parameters is not meant to earn money.",
         ):
             self._say(f"- {note}", "dim")
 
@@ -226,11 +271,15 @@ class Summary:
 def _calls(account: DemoAccount) -> list[tuple[str, int, int]]:
     """What was sent, and what the same plans would have taken one by one."""
     tally, calls = account.tally, account.venue.calls()
-    rows = [("orders placed and cancelled", tally.requests - calls.changes, tally.operations - calls.changes)]
-    if calls.changes:
-        rows.append(("renewed or reduced (no batch exists)", calls.changes, calls.changes))
+    changes = calls.changes - tally.protective_changes
+    rows = [("orders placed and cancelled", tally.requests - changes, tally.operations - changes)]
+    if changes:
+        rows.append(("renewed or reduced (no batch exists)", changes, changes))
+    if account.entered:
+        rows.append(("exits and take profits", tally.protective_requests, tally.protective_operations))
     rows.append(("reads, the same either way", calls.reads, calls.reads))
-    return [*rows, ("all", tally.requests + calls.reads, tally.operations + calls.reads)]
+    sent = tally.requests + tally.protective_requests + calls.reads
+    return [*rows, ("all", sent, tally.operations + tally.protective_operations + calls.reads)]
 
 
 def _instruments(account: DemoAccount) -> str:
@@ -239,28 +288,8 @@ def _instruments(account: DemoAccount) -> str:
 
 def _limited(account: DemoAccount) -> str:
     limit = account.venue.scale.size(str(QUOTES["max_position"]))
-    limited = sum(held >= limit for held in account.tally.most_held.values())
-    return f"{limited} of {len(account.venue.instruments)}"
-
-
-def _table(*headings: str, texts: int = 1) -> Table:
-    """A table whose first columns are texts; the others are numbers, but for the ones without a heading."""
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for index, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if index >= texts and heading else "left", no_wrap=True)
-    return table
-
-
-def _filled(names: Sequence[str], rows: Sequence[Mapping[str, str | Text]]) -> Table:
-    """A table of these columns of the rows."""
-    table = _table(*names)
-    for row in rows:
-        table.add_row(*(row[name] for name in names))
-    return table
-
-
-def _equal(equal: bool) -> Text:
-    return Text("equal", style="green") if equal else Text("DIFFERENT", style="bold red")
+    limited = sum(account.tally.most_held.get(each.market, 0) >= limit for each in account.quoted)
+    return f"{limited} of {len(account.quoted)}"
 
 
 def _saved(sent: int, alone: int) -> str:

@@ -15,6 +15,11 @@ def amount(size: int, scale: Scale) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def rough_amount(size: int, scale: Scale) -> str:
+    """The same, cut to two decimals."""
+    return amount(size - size % 10 ** (scale.size_decimals - 2), scale)
+
+
 def price(units: int | None, scale: Scale) -> str:
     """Price units as dollars with the decimals that it needs, at least two."""
     if units is None:

@@ -57,6 +57,8 @@ def assert_sound(output: str, *venues: str) -> None:
     assert "DIFFERENT" not in output
     assert numbers(output, "we knew that the order was over (must be 0)") == [0] * len(venues)
     traded = re.findall(r"^ +(?:contracts|shares) traded +([\d.]+) +([\d.]+) +equal *$", output, re.MULTILINE)
+    protected = re.findall(r"^(\w+): \d+ positions? closed by one named source each, nothing sold that", output, re.M)
+    assert protected == [venue for venue in venues if f"{venue}: positions under brackets" in output]
     assert len(traded) == len(venues)
     assert all(ledger == exchange != "0" for ledger, exchange in traded)
 
@@ -69,6 +71,8 @@ def test_both_venues_end_with_equal_books_and_few_calls() -> None:
         sent, alone = calls(done.stdout, venue)
         assert sent * 4 <= alone
     assert "100 %" in done.stdout
+    assert all(count > 0 for count in numbers(done.stdout, "positions closed"))
+    assert numbers(done.stdout, "positions still open, under a bracket each") == [0, 0]
 
 
 @pytest.mark.parametrize("venue", VENUES)
@@ -89,9 +93,10 @@ def test_one_by_one_sends_a_request_for_each_order() -> None:
 
 
 def test_lost_answers_server_errors_and_failed_trades_leave_equal_books() -> None:
-    done = demo("--minutes", "1", "--markets", "8", "--seed", "3", "--faults")
+    done = demo("--minutes", "2", "--markets", "8", "--seed", "1", "--faults")
     assert (done.returncode, done.stderr) == (0, "")
     assert_sound(done.stdout, *VENUES)
+    assert all(count > 0 for count in numbers(done.stdout, "positions closed"))
     assert all(count > 0 for count in numbers(done.stdout, "writes of unknown outcome"))
     assert numbers(done.stdout, "of these still unknown at the end") == [0, 0]
     failed, taken_back = numbers(done.stdout, "Polymarket: fills whose trade failed to settle:")

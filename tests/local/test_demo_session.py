@@ -9,25 +9,30 @@ from msgspec import structs
 from rich.console import Console
 
 from holdfast.clock import VirtualClock
+from holdfast.core.bracket import Bracket, BracketState, Entry, ExitMode, ExitSource, Levels
 from holdfast.core.errors import InvalidInputError
 from holdfast.core.journal import EntryState, JournalEntry, Operation, WriteItem
 from holdfast.core.market import PriceBand, Side
 from holdfast.core.orders import Purpose
 from holdfast.core.outcomes import Canceled, Refusal, Refused
+from holdfast.core.positions import Position
 from holdfast.jobs.tick import TickReport
 from holdfast.telemetry.memory import MemoryTelemetry
+from local.demo.books import ExchangeBooks, MarketBooks, RestingOrder, without_dust
 from local.demo.clock import TapeClock
 from local.demo.comparison import compare
 from local.demo.feed import TapeFeed
 from local.demo.frame import Frame, frame_of
 from local.demo.interruption import Interruption
 from local.demo.judgement import failures_of
+from local.demo.leftovers import leftovers
 from local.demo.options import DemoOptions, open_tape
 from local.demo.screen import LiveScreen, rows_shown
 from local.demo.session import Session
 from local.demo.tally import Tally
 from local.demo.venues import open_venues
 from local.demo.venues.polymarket import PolymarketDemo, tape_grid
+from local.demo.venues.venue import DemoVenue, SignedFill
 from local.demo.world import START_MS, World
 from local.tapes.tape import BookSnapshot
 
@@ -54,8 +59,8 @@ class CountingScreen:
 
 @pytest.fixture(scope="module")
 def played() -> Iterator[Session]:
-    """A demo of two markets at each venue, played to its end."""
-    options = DemoOptions(minutes=1, markets=4, seed=5)
+    """A demo of two markets at each venue, one of them entered, played to its end."""
+    options = DemoOptions(minutes=2, markets=4, seed=1)
     with World(options, open_tape(options)) as world:
         interruption = Interruption()
         session = Session(world, CountingScreen(interruption), interruption, VirtualClock(0), speed=0)
@@ -63,26 +68,28 @@ def played() -> Iterator[Session]:
         yield session
 
 
-def test_stopped_session_leaves_no_order_and_equal_books_with_positions_open() -> None:
-    options = DemoOptions(minutes=5, markets=10, seed=2)
+def test_stopped_session_leaves_protective_orders_alone_and_equal_books_with_positions_open() -> None:
+    options = DemoOptions(minutes=5, markets=10, seed=3)
     with World(options, open_tape(options)) as world:
         interruption = Interruption()
         screen = CountingScreen(interruption, at=9)
         session = Session(world, screen, interruption, VirtualClock(0), speed=0)
         session.run()
-        found = [(account.venue.books(), account.comparison()) for account in world.accounts]
+        found = [(a.venue.books(), a.brackets, failures_of(a)) for a in world.accounts]
     assert all(account.resting > 0 for account in screen.frames[7].accounts)
-    assert len(screen.frames) <= 12
-    for books, comparison in found:
-        assert books.open_orders == ()
+    assert len(screen.frames) <= 17, "the next check of the brackets ends it"
+    for books, brackets, failures in found:
+        assert failures == []
+        assert brackets, "a position is open under a bracket"
+        assert {order.market for order in books.open_orders} <= brackets.keys()
         assert any(market.size for market in books.markets.values())
-        assert comparison.is_equal
+    assert any(books.open_orders for books, _, _ in found), "a take profit goes on resting"
 
 
 @pytest.mark.parametrize("venue", [0, 1])
 def test_a_missing_ledger_line_is_noticed(played: Session, venue: int) -> None:
     account = played.world.accounts[venue]
-    lines, positions, books = account.ledger.lines(), account.positions(), account.venue.books()
+    lines, positions, books = account.ledger.lines(), account.positions(), account.books()
     assert compare(lines, positions, books, []).is_equal
     short = compare(lines[1:], positions, books, [])
     assert not short.is_equal
@@ -94,7 +101,123 @@ def test_one_unit_of_fee_is_noticed(played: Session, venue: int) -> None:
     account = played.world.accounts[venue]
     lines = account.ledger.lines()
     lines[0] = structs.replace(lines[0], fee=lines[0].fee + 1)
-    assert not compare(lines, account.positions(), account.venue.books(), []).is_equal
+    assert not compare(lines, account.positions(), account.books(), []).is_equal
+
+
+@pytest.mark.parametrize("venue", [0, 1])
+def test_a_position_was_opened_and_closed_by_one_named_source(played: Session, venue: int) -> None:
+    account = played.world.accounts[venue]
+    assert account.trades
+    assert account.tally.exits == {trade.bracket_id: 1 for trade in account.trades}
+    assert account.tally.check_calls > 0
+    assert failures_of(account) == []
+
+
+@pytest.mark.parametrize("venue", [0, 1])
+def test_an_exit_without_its_event_or_said_twice_is_noticed(played: Session, venue: int) -> None:
+    account = played.world.accounts[venue]
+    said, (trade, *_) = account.tally.exits.copy(), account.trades
+    try:
+        for count in (0, 2):
+            account.tally.exits[trade.bracket_id] = count
+            (failure,) = failures_of(account)
+            assert f"{count} EXIT_SOURCE events, 1 trades" in failure
+    finally:
+        account.tally.exits = said
+
+
+@pytest.mark.parametrize("venue", [0, 1])
+def test_a_trade_that_is_not_recorded_is_noticed(played: Session, venue: int) -> None:
+    account = played.world.accounts[venue]
+    trades = account.trades
+    try:
+        account.trades = trades[1:]
+        words = " ".join(failures_of(account))
+        assert "positions were closed at the exchange" in words
+        assert "its trades come to" in words
+    finally:
+        account.trades = trades
+
+
+class Sold:
+    """A venue whose exchange filled our exit for more than was held."""
+
+    def __init__(self, venue: DemoVenue, market: str) -> None:
+        self._venue, self._market = venue, market
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._venue, name)
+
+    def fills(self, market: str) -> list[SignedFill]:
+        fills = list(self._venue.fills(market))
+        if market == self._market:
+            fills[-1] = structs.replace(fills[-1], change=2 * fills[-1].change)
+        return fills
+
+
+def test_more_sold_than_held_is_noticed(played: Session) -> None:
+    account = played.world.accounts[0]
+    trade = next(trade for trade in account.trades if trade.source is not ExitSource.MARKET_RESOLVED)
+    venue = account.venue
+    try:
+        account.venue = Sold(venue, trade.market)  # type: ignore[assignment]
+        assert any("moved the position from" in words for words in failures_of(account))
+    finally:
+        account.venue = venue
+
+
+def bracket_of(side: Side, mode: ExitMode = ExitMode.LIMIT_ORDERS) -> Bracket:
+    return Bracket(
+        bracket_id="b",
+        market="M",
+        side=side,
+        mode=mode,
+        entry=Entry(price=5_000, limit=5_000, asked=100, requested_at_ms=0),
+        levels=Levels(take_profit=6_000, stop=4_000, soft_stop=4_000, hard_stop=3_500),
+        state=BracketState.PROTECTED,
+    )
+
+
+@pytest.mark.parametrize(
+    ("held", "bracket", "orders", "left"),
+    [
+        (100, bracket_of(Side.BUY), [(Side.SELL, 100)], 0),
+        (-100, bracket_of(Side.SELL), [(Side.BUY, 60), (Side.BUY, 40)], 0),
+        (100, bracket_of(Side.BUY), [(Side.SELL, 100), (Side.SELL, 1)], 1),
+        (100, bracket_of(Side.BUY), [(Side.BUY, 10)], 1),
+        (100, bracket_of(Side.BUY, ExitMode.MONITOR), [(Side.SELL, 100)], 1),
+        (0, bracket_of(Side.BUY), [(Side.SELL, 100)], 1),
+        (0, None, [(Side.SELL, 100)], 1),
+    ],
+    ids=["covered", "second-outcome", "too-much", "wrong-side", "nothing-may-rest", "nothing-held", "no-bracket"],
+)
+def test_orders_that_protect_nothing_are_left_over(
+    held: int, bracket: Bracket | None, orders: list[tuple[Side, int]], left: int
+) -> None:
+    books = ExchangeBooks(
+        markets={"M": MarketBooks(size=held)},
+        open_orders=tuple(RestingOrder("M", side, 6_000, size) for side, size in orders),
+        profit=0,
+        unredeemed=0,
+        failed=0,
+        imbalances=(),
+    )
+    assert len(leftovers(books, {"M": bracket} if bracket else {})) == left
+
+
+@pytest.mark.parametrize(("paid", "worth"), [(None, 0), (0, 0), (10_000, 70_000)])
+def test_written_off_dust_is_left_out_of_the_exchange_s_books_to_the_unit(paid: int | None, worth: int) -> None:
+    """Bought 107 at 0.50, sold 100 at 0.60, 7 written off: what they pay is theirs alone."""
+    cash, cost = 100 * 6_000 - 107 * 5_000, 7 * 5_000
+    pays = 7 * (paid or 0)
+    whole = MarketBooks(cash=cash, realized=cash + cost, size=7, cost=cost)
+    if paid is not None:
+        whole = MarketBooks(cash=cash + pays, realized=cash + pays, paid_out=pays)
+    books = ExchangeBooks({"M": whole}, (), cash + pays, pays, 0, ())
+    position = Position("M", realized=cash, entered=107, spent=107 * 5_000)
+    found = without_dust(books, {"M": 7}, {"M": position}, lambda _, size: None if paid is None else size * paid)
+    assert found.markets["M"] == MarketBooks(cash=cash, realized=cash)
+    assert (found.profit, found.dust, found.unredeemed) == (cash, worth, 0)
 
 
 @pytest.mark.parametrize("venue", [0, 1])
@@ -111,7 +234,7 @@ def test_what_fails_at_one_venue_is_named_and_the_other_is_clean(played: Session
 
 def test_money_that_only_the_exchange_has_fails_the_demo(played: Session) -> None:
     account = played.world.accounts[1]
-    books = account.venue.books()
+    books = account.books()
     richer = structs.replace(books, profit=books.profit + 1)
     assert compare(account.ledger.lines(), account.positions(), richer, []).problems
 
@@ -178,6 +301,7 @@ def test_every_frame_fits_a_small_terminal(played: Session) -> None:
     assert len(drawn) < 24
     text = "".join(segment.text for line in drawn for segment in line)
     assert all(account.venue.title in text for account in played.world.accounts)
+    assert text.count("target") == len(played.world.accounts), "positions of both are shown"
 
 
 def cancel_entry(number: int, outcome: Canceled | Refused) -> JournalEntry:
@@ -218,6 +342,25 @@ def test_cancel_of_an_order_whose_fills_were_booked_is_counted() -> None:
     tally, telemetry = Tally(), MemoryTelemetry()
     telemetry.event("LEDGER_LINE", kind="fill", order_id="o", size=100, market="M", position=100)
     add(tally, telemetry, cancel_entry(1, NOT_FOUND), executed=100)
+    assert tally.wasted_cancels == ["o"]
+
+
+def test_fill_that_was_booked_after_its_cancel_failed_is_not_counted() -> None:
+    """A tick of the brackets job looks again: what the cancel met is known at its end, and was not before."""
+    tally, telemetry = Tally(), MemoryTelemetry()
+    telemetry.event("BATCH_CANCEL_FAILED", order_id="o", reason="not_found")
+    telemetry.event("LEDGER_LINE", kind="fill", order_id="o", size=100, market="M", side="sell", position=0)
+    add(tally, telemetry, cancel_entry(1, NOT_FOUND), executed=100)
+    assert tally.wasted_cancels == []
+
+
+def test_second_cancel_while_the_first_one_was_in_doubt_is_not_counted() -> None:
+    tally, telemetry = Tally(), MemoryTelemetry()
+    telemetry.event("OUTCOME_RESOLVED", entry="1")
+    first, second = cancel_entry(1, Canceled("o", 100, 1)), cancel_entry(2, NOT_FOUND)
+    add(tally, telemetry, first, second)
+    assert tally.wasted_cancels == []
+    add(tally, telemetry, cancel_entry(3, NOT_FOUND))
     assert tally.wasted_cancels == ["o"]
 
 

@@ -10,11 +10,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from holdfast.clock import Clock
 from holdfast.core.capabilities import Bucket
+from holdfast.core.market import Side
 from holdfast.state.accounts import Account
 from local.demo.books import ExchangeBooks, MarketBooks, RestingOrder
 from local.demo.options import DemoOptions
 from local.demo.venues.faults import READS_PERMILLE, WRITES_PERMILLE, sprinkle
-from local.demo.venues.venue import Calls, Instrument, Misses
+from local.demo.venues.venue import Calls, Instrument, Misses, SignedFill
 from local.tapes.tape import BookSnapshot, LevelChanges, Tape, TapeEvent, TapeMarket
 from local.venues.kalshi import Books, EndReason, KalshiExchange, KalshiServer, MarketSpec, MarketState, MissCause
 from local.venues.kalshi.limits import tier_named
@@ -57,7 +58,7 @@ class KalshiDemo:
         self._key = Ed25519PrivateKey.generate()
         self.exchange = exchange = KalshiExchange(clock, seed=options.seed)
         exchange.set_read_lag_ms(options.read_lag_ms)
-        self.instruments = tuple(Instrument(market.ticker, market.ticker) for market in markets)
+        self.instruments = tuple(Instrument(market.ticker, market.ticker, market.ticker) for market in markets)
         budget = tier_named(options.tier).write
         self.write_bucket = Bucket("write", budget.refill_rate, budget.bucket_capacity)
         for market in markets:
@@ -132,6 +133,11 @@ class KalshiDemo:
         """See the protocol."""
         return self._markets[market].result or "" if self.ending(market).startswith("settled") else ""
 
+    def worth(self, market: str, size: int) -> int | None:
+        """See the protocol."""
+        won = "yes" if size > 0 else "no"
+        return (SCALE.one * abs(size) if self.result(market) == won else 0) if self.result(market) else None
+
     def books(self) -> ExchangeBooks:
         """See the protocol."""
         books = self.exchange.books(USER)
@@ -145,6 +151,14 @@ class KalshiDemo:
             failed=0,
             imbalances=tuple(books.imbalances()),
         )
+
+    def fills(self, market: str) -> Sequence[SignedFill]:
+        """See the protocol."""
+        return [
+            SignedFill(fill.order_id, fill.size if fill.side is Side.BUY else -fill.size)
+            for fill in sorted(self.exchange.books(USER).fills, key=lambda fill: fill.sequence)
+            if fill.ticker == market
+        ]
 
     def executed_size(self, order_id: str) -> int:
         """See the protocol."""

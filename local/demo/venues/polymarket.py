@@ -16,7 +16,7 @@ from holdfast.venues.polymarket.signer import LocalSigner
 from local.demo.books import ExchangeBooks, MarketBooks, RestingOrder
 from local.demo.options import DemoOptions, tape_scale
 from local.demo.venues.faults import READS_PERMILLE, WRITES_PERMILLE, sprinkle
-from local.demo.venues.venue import Calls, Instrument, Misses
+from local.demo.venues.venue import Calls, Instrument, Misses, SignedFill
 from local.tapes.tape import BookSnapshot, LevelChanges, Tape, TapeEvent, TapeMarket
 from local.venues.polymarket import (
     SCALE,
@@ -39,6 +39,7 @@ FEES = FeeSchedule(Decimal("0.07"))
 # With --faults so many trades fail to settle.
 FAILING_TRADES = 4
 _ORDER_ENDPOINTS = ("POST /order", "POST /orders", "DELETE /order", "DELETE /orders")
+_NAMES = ("Yes", "No")
 _READ_ENDPOINTS = ("GET *", "POST /books")
 _CAUSES = {
     MissCause.MATCHED: "a fill had been faster than our cancel",
@@ -75,7 +76,7 @@ class PolymarketDemo:
             listed = exchange.add_market(_spec(market, tape, number, start_ms))
             self._outcome_of |= {token: (market.ticker, outcome) for outcome, token in enumerate(listed.tokens)}
         self.instruments = tuple(
-            Instrument(token, f"{ticker} {'No' if outcome else 'Yes'}")
+            Instrument(token, f"{ticker} {_NAMES[outcome]}", ticker, _NAMES[outcome])
             for token, (ticker, outcome) in self._outcome_of.items()
         )
         self.write_bucket = capabilities_of(TIER).write_bucket
@@ -146,6 +147,12 @@ class PolymarketDemo:
         ending = self.ending(market)
         return ending if ending in ("won", "lost") else ""
 
+    def worth(self, market: str, size: int) -> int | None:
+        """See the protocol."""
+        ticker, outcome = self._outcome_of[market]
+        listed = self.exchange.market(ticker)
+        return None if listed.winner is None else size * listed.payout(outcome)
+
     def books(self) -> ExchangeBooks:
         """See the protocol. Nobody redeems in the demo: what won is still in the wallet, and counted at $1 a share."""
         books = self.exchange.books(USER)
@@ -161,6 +168,14 @@ class PolymarketDemo:
             failed=sum(not fill.counts for fill in books.fills),
             imbalances=tuple(books.imbalances()),
         )
+
+    def fills(self, market: str) -> Sequence[SignedFill]:
+        """See the protocol."""
+        return [
+            SignedFill(fill.part.order_id, fill.part.size if fill.part.side is Side.BUY else -fill.part.size)
+            for fill in self.exchange.books(USER).fills
+            if fill.counts and fill.part.token_id == market
+        ]
 
     def executed_size(self, order_id: str) -> int:
         """See the protocol."""
@@ -183,7 +198,7 @@ class PolymarketDemo:
 
     def introduction(self) -> str:
         """See the protocol."""
-        return f"tier {TIER}, ${DEPOSIT:,} in the wallet, Yes and No token of each quoted"
+        return f"tier {TIER}, ${DEPOSIT:,} in the wallet, Yes and No token of each"
 
     def notes(self) -> tuple[str, ...]:
         """See the protocol."""
@@ -193,7 +208,7 @@ class PolymarketDemo:
             "Polymarket: an order can't expire within three minutes, so quotes live longer there, and one that is "
             "renewed is cancelled and placed again.",
             "Polymarket: its rules don't say that a market has ended. Until the result is read, ten minutes later at "
-            "most, the job alarms that it sees no price to close its inventory at (INVENTORY_STOP_BLIND).",
+            "most, the jobs alarm that they see no price to close what is held at (INVENTORY_STOP_BLIND, PRICE_BLIND).",
         )
 
     def _levels(self, levels: Sequence[Level]) -> list[Level]:

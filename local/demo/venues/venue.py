@@ -1,6 +1,7 @@
 """What the demo needs of a venue, whichever it is: start its local exchange, play the tape to it, look inside."""
 
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -14,10 +15,23 @@ from local.tapes.tape import TapeEvent
 
 
 class Instrument(Struct, frozen=True):
-    """One thing that the job quotes. `market` is what job and venue call it, `label` what people read."""
+    """One thing that the job trades. `market` is what job and venue call it, `label` what people read.
+
+    `ticker` is its tape market's: on a venue that does not net, two instruments share one. `outcome` is which of them
+    it is, empty where both are one signed position.
+    """
 
     market: str
     label: str
+    ticker: str
+    outcome: str = ""
+
+
+class SignedFill(Struct, frozen=True):
+    """One fill of ours by the exchange's books: how it changed the signed position, size units."""
+
+    order_id: str
+    change: int
 
 
 class Calls(Struct, frozen=True):
@@ -94,8 +108,16 @@ class DemoVenue(Protocol):
         """How the market ended, in a word; empty before it has."""
         ...
 
+    def worth(self, market: str, size: int) -> int | None:
+        """What the market's result paid for a signed size, money units; None before it."""
+        ...
+
     def books(self) -> ExchangeBooks:
         """The exchange's own books of our account."""
+        ...
+
+    def fills(self, market: str) -> Sequence[SignedFill]:
+        """Our fills in one market that stand, in the order in which the exchange matched them."""
         ...
 
     def executed_size(self, order_id: str) -> int:
