@@ -20,7 +20,7 @@ from local.simulation.hazards import Hazards
 from local.simulation.process import Crashed, Process, ProcessClock
 from local.simulation.profile import Profile
 from local.simulation.scheduler import Scheduler
-from local.simulation.setting import STAGE
+from local.simulation.setting import STAGE, still_ms
 from local.simulation.store import SimulatedStore
 from local.simulation.trace import Trace
 from local.simulation.transport import SimulatedTransport
@@ -145,6 +145,7 @@ class Writer:
         self._around = surroundings
         self._schedule = schedule
         self._oldest_ms = oldest_ms
+        self._cold_from_ms = still_ms(surroundings.profile)
         self._generation = 0
         self._running: tuple[Process, Ports] | None = None
         self.reports: list[TickReport | BracketsReport] = []
@@ -157,7 +158,9 @@ class Writer:
                 scheduler.wait(due_ms - scheduler.now_ms + chance.randrange(200))
             elif scheduler.now_ms - due_ms >= self._oldest_ms:
                 continue
-            if self._running is None or chance.random() < _RECYCLED:
+            # Once all is still every tick starts cold: a look that still stands would outlast the run.
+            is_cold = scheduler.now_ms >= self._cold_from_ms or chance.random() < _RECYCLED
+            if self._running is None or is_cold:
                 self._running = self._start()
             process, ports = self._running
             try:
