@@ -93,7 +93,7 @@ class Life(Protected):
     def resting(self) -> list[tuple[int, int]]:
         """(own price, remaining) of every order of the account that rests in the market."""
         orders = [order for order in self.made.books.open_orders if order.ticker == "M-1"]
-        return sorted((self._own(order.price), order.remaining // 100) for order in orders)
+        return sorted((self.own(order.price), order.remaining // 100) for order in orders)
 
     def orders(self, mark: str) -> list[Order]:
         """Every order of one purpose that reached the exchange: "e" entries, "x" exits, "t" take profits."""
@@ -143,7 +143,8 @@ class Life(Protected):
         assert trade.realized - trade.fees == self.made.books.profit
         return trade
 
-    def _own(self, price: int) -> int:
+    def own(self, price: int) -> int:
+        """Cents of the held outcome, from a price of the exchange's one book."""
         return (10_000 - price if self.no else price) // 100
 
 

@@ -80,7 +80,6 @@ def test_pause_that_the_first_refusal_tells_of_costs_no_second_exit() -> None:
 
 def test_take_profit_is_placed_when_trading_resumes() -> None:
     with life() as lived:
-        lived.made.exchange.faults.clear()
         place = lived.made.ports.venue.place
         placed: list[object] = []
 
