@@ -18,6 +18,7 @@ from holdfast.core.positions import (
     fill_key,
     own_settlement,
     unrealized,
+    write_off,
 )
 
 ONE = 10_000
@@ -187,6 +188,19 @@ def test_a_settlement_pays_our_own_share_whoever_holds_the_rest(price, ours, all
     own = own_settlement(venue, ours, ONE, LATE)
     assert own is not None
     assert (own.size, own.payout, own.fee) == (ours, worth(ours, price), 0)
+
+
+@pytest.mark.parametrize("dust", [7, -7])
+def test_dust_that_was_written_off_does_not_hold_up_a_settlement_and_pays_us_nothing(dust):
+    """The venue settles it with the rest; waiting for a fill of it left a position open for ten minutes."""
+    flat, _ = write_off(Position("M", size=dust, cost=5 * abs(dust)), "dust#M#1", 9_000, "")
+    assert flat.written_off == dust
+    ours = 100 if dust > 0 else -100
+    venue = Settlement("M", ours + dust, abs(ours + dust) * ONE, 0, "yes", 9_000)
+    own = own_settlement(venue, ours, ONE, 9_000, written_off=flat.written_off)
+    assert own is not None
+    assert (own.size, own.payout) == (ours, 100 * ONE)
+    assert own_settlement(venue, ours - 1, ONE, 9_000, written_off=dust) is None, "a fill may still be on its way"
 
 
 def worth(size, price):

@@ -39,7 +39,8 @@ class Position(Struct, frozen=True):
     `cost` is what the open size cost without fees, at average cost. `realized` is before fees, as venues state it.
     `entered` is all the size that was ever opened and `spent` what it cost; `reduced_by` names what last made the
     position smaller: an order's purpose, "foreign", or "settlement". `booked` is how much of each of the last orders
-    that were no quotes is in here, by order id: a read of fills can be older than this.
+    that were no quotes is in here, by order id: a read of fills can be older than this. `written_off` is dust,
+    signed, that the ledger wrote off and the venue goes on holding.
     """
 
     market: str
@@ -51,6 +52,7 @@ class Position(Struct, frozen=True):
     spent: int = 0
     reduced_by: str = ""
     booked: dict[str, int] = {}
+    written_off: int = 0
 
     @property
     def cash(self) -> int:
@@ -187,7 +189,13 @@ def write_off(position: Position, key: str, now_ms: int, decision_id: str) -> tu
     """
     if not position.size:
         return position, ()
-    after = structs.replace(position, size=0, cost=0, realized=position.realized - position.cost)
+    after = structs.replace(
+        position,
+        size=0,
+        cost=0,
+        realized=position.realized - position.cost,
+        written_off=position.written_off + position.size,
+    )
     line = LedgerLine(
         key=key,
         kind=LedgerKind.DUST,
@@ -205,16 +213,19 @@ def write_off(position: Position, key: str, now_ms: int, decision_id: str) -> tu
     return after, (line,)
 
 
-def own_settlement(settlement: Settlement, size: int, one: int | None, now_ms: int) -> Settlement | None:
+def own_settlement(
+    settlement: Settlement, size: int, one: int | None, now_ms: int, *, written_off: int = 0
+) -> Settlement | None:
     """The settlement of our own signed size.
 
-    Where the venue's net size differs a fill may still be on its way: None until LATE_FILLS_MS have passed. After that
-    somebody else holds the difference. What a unit paid follows from the payout, or from the result where nothing was
-    held in all; None where neither says. Fees are left to the difference.
+    Where the venue's net size differs by anything but the dust that was `written_off` here, a fill may still be on its
+    way: None until LATE_FILLS_MS have passed. After that somebody else holds the difference. What a unit paid follows
+    from the payout, or from the result where nothing was held in all; None where neither says. Fees are left to the
+    difference.
     """
     if settlement.size == size:
         return settlement
-    if now_ms - settlement.at_ms < LATE_FILLS_MS:
+    if settlement.size != size + written_off and now_ms - settlement.at_ms < LATE_FILLS_MS:
         return None
     units, settled = abs(size), abs(settlement.size)
     if settlement.size * size > 0:

@@ -80,8 +80,9 @@ class Bookkeeper:
             stored = self._ledger.position(settlement.market)
             if stored.position.size == 0:
                 return False
-            own = own_settlement(settlement, stored.position.size, self._one, now_ms)
-            if own is not settlement:
+            size, dust = stored.position.size, stored.position.written_off
+            own = own_settlement(settlement, size, self._one, now_ms, written_off=dust)
+            if own is not settlement and settlement.size != size + dust:
                 self._report_mismatch(settlement, stored.position)
             if own is None:
                 return False

@@ -111,7 +111,7 @@ class Upkeep:
         if listed is None:
             return
         at_venue = {position.market: position.size for position in listed}
-        ours = {market: stored.position.size for market, stored in positions.items() if stored.position.size}
+        ours = {market: stored.position.size + stored.position.written_off for market, stored in positions.items()}
         different = {
             market: by
             for market in sorted((at_venue.keys() | ours.keys()) - provisional)
