@@ -85,7 +85,7 @@ def dust_words(account: DemoAccount) -> str:
 def checked_words(account: DemoAccount) -> str:
     """What the exchange's books were found to say of the positions, where nothing is wrong."""
     closed, still = counted(len(account.trades), "position"), len(account.brackets)
-    is_open = f"{still} open, each under a bracket" if still else "none is open"
+    is_open = f"{still} open, each under a bracket" if still else "none open"
     return (
         f"{account.venue.title}: {closed} closed by one named source each, nothing sold that was not held, {is_open}, "
         "no order left behind."

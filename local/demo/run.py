@@ -68,7 +68,7 @@ def _entries(world: World) -> list[str]:
     asks = "its market scanner opens positions" if world.scans else "a fixed rule of the demo asks for positions"
     words = {"take_profit": "take profit", "stop_loss": "stop", "hard_stop": "hard stop"}
     levels = ", ".join(f"{text} {PROTECTION_SWITCHES[name]}" for name, text in words.items())
-    modes = "the mode is drawn: half rest their take profit at the venue, half are watched"
+    modes = "half of them (drawn) rest the take profit at the venue"
     return [f"each venue's 2nd, 5th, 8th ... market is not quoted: {asks} there", f"{levels}, trailing; {modes}"]
 
 
