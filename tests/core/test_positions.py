@@ -162,6 +162,24 @@ def test_a_foreign_fill_moves_the_position_and_is_named():
     assert position.size == 100
 
 
+def test_a_position_knows_how_much_of_its_last_orders_is_booked():
+    """A read of fills can be older than the ledger: what it lacks must not count a second time."""
+    parts = [fill(Side.BUY, 5_000, 60, fill_id="f1"), fill(Side.BUY, 5_000, 40, fill_id="f2")]
+    position = Position("M")
+    for part in parts:
+        position, _ = apply_fill(position, part, ONE, purpose=Purpose.ENTRY)
+    assert position.booked == {"o1": 100}
+    position, _ = apply_fill(position, structs.replace(parts[1], void=True), ONE, purpose=Purpose.ENTRY)
+    assert position.booked == {"o1": 60}
+    for number in range(40):
+        sale = fill(Side.SELL, 5_000, 1, fill_id=f"s{number}", order_id=f"s{number}")
+        position, _ = apply_fill(position, sale, ONE, purpose=Purpose.EXIT)
+    assert len(position.booked) < 20, "an item that is written with every fill stays small"
+    assert position.booked["s39"] == 1
+    quoted, _ = apply_fill(Position("M"), parts[0], ONE, purpose=Purpose.QUOTE)
+    assert quoted.booked == {}
+
+
 def test_a_settlement_of_another_size_is_not_booked():
     position, _ = applied([fill(BUY, 4_000, 100)])
     with pytest.raises(PositionMismatchError, match="settled 90 where the ledger holds 100"):

@@ -197,3 +197,14 @@ def test_order_that_an_amend_did_not_find_is_not_amended_again_before_a_later_li
     assert result.doubtful == {"o1"}
     assert result.frozen == {("M", Side.BUY)}
     assert merged([order()], [entry(Operation.AMEND, Refused(Refusal.NOT_FOUND))], AFTER).doubtful == frozenset()
+
+
+def test_what_a_list_says_a_leg_filled_counts_before_the_fills_show_it() -> None:
+    """Orders and fills are read from two copies: an exit for all that the older one shows would sell a part twice."""
+    leg = structs.replace(order(remaining=60, filled=40), side=Side.SELL, purpose=Purpose.TAKE_PROFIT)
+    known = reconcile([leg], [], horizon_ms=0, filled={"o1": 25}, counts_hold=True)
+    assert known.unbooked == {"M": -15}
+    assert reconcile([leg], [], horizon_ms=0, filled={"o1": 40}, counts_hold=True).unbooked == {}
+    assert reconcile([leg], [], horizon_ms=0, filled={"o1": 25}).unbooked == {}, "a count that may be taken back"
+    quote = order(remaining=60, filled=40)
+    assert reconcile([quote], [], horizon_ms=0, filled={}, counts_hold=True).unbooked == {}, "its fills may be older"

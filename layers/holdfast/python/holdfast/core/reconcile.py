@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 from holdfast.core.capabilities import Capabilities
 from holdfast.core.journal import EntryState, JournalEntry, Operation, WriteItem
 from holdfast.core.market import Side
-from holdfast.core.orders import OpenOrder
+from holdfast.core.orders import OpenOrder, Purpose
 from holdfast.core.outcomes import Canceled, Changed, Placed, Refusal, Refused
 
 # Added to a venue's read lag where it states no as-of time (design section 5, step 3).
@@ -52,9 +52,12 @@ def reconcile(
     *,
     horizon_ms: int,
     filled: Mapping[str, int],
+    counts_hold: bool = False,
 ) -> Reconciled:
     """Merge a list with the live journal (read after it). `filled`: size filled by order id, from the fills read.
 
+    `counts_hold`: what the list says an order has filled is never taken back, so it counts where the fills, read from
+    another copy, do not show it yet; quotes apart, whose fills may be older than any that are read.
     Each job's entries are applied oldest first. Two jobs' entries come in no order, and need none: they change no order
     of each other's, and what either of them cancelled is over for good. So are orders whose fills cover their size.
     """
@@ -65,7 +68,7 @@ def reconcile(
     retired: list[JournalEntry] = []
     shown_ids = {order.order_id for order in listed}
     fills_lag: set[str] = set()
-    said = _Said(filled)
+    said = _Said(filled, listed if counts_hold else ())
     for entry in entries:
         shown = entry.acknowledged_at_ms <= horizon_ms
         if shown and entry.state is EntryState.ACKNOWLEDGED:
@@ -98,11 +101,14 @@ def reconcile(
 
 
 class _Said:
-    """What answers said of each order's fills, beyond what the fills show: signed, by market."""
+    """What answers, and the counts of `listed` orders, said of fills beyond what the fills show: signed, by market."""
 
-    def __init__(self, shown: Mapping[str, int]) -> None:
+    def __init__(self, shown: Mapping[str, int], listed: Sequence[OpenOrder]) -> None:
         self._counted = Counter(shown)
         self.unbooked: Counter[str] = Counter()
+        for order in listed:
+            if order.purpose not in (None, Purpose.QUOTE):
+                self.filled(order.order_id, order.market, order.side, order.filled)
 
     def filled(self, order_id: str, market: str, side: Side, size: int) -> None:
         """An answer said that this much of an order has filled in all."""

@@ -91,7 +91,9 @@ class Observer:
             # Another reader can have booked from a fresher copy: what it booked is no fill that is still to come.
             for order_id, size in stored.position.booked.items():
                 filled[order_id] = max(filled[order_id], size)
-        merged = reconcile(listed.orders, entries, horizon_ms=horizon_ms, filled=filled)
+        # Where the venue itself keeps a sale from selling twice, it also counts trades that fail later.
+        counts_hold = not self._ports.venue.capabilities.reserves_sells
+        merged = reconcile(listed.orders, entries, horizon_ms=horizon_ms, filled=filled, counts_hold=counts_hold)
         is_current = horizon_ms >= journal.retired_through_ms()
         if merged.retired and is_current:
             journal.retire(merged.retired)
