@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdfast.core.bracket import BracketState, ExitMode, ExitSource
+from holdfast.core.bracket import BracketState, ExitMode, ExitSource, resumed
 from holdfast.core.orders import Purpose, client_order_id
 from holdfast.state.port import Delete, Key, Table
 from tests.jobs.bracket_life import Life, life
@@ -138,3 +138,27 @@ def test_take_profit_of_ours_beside_the_bracket_is_cut_to_what_is_held() -> None
         lived.check()
         assert rests_elsewhere not in {order.order_id for order in lived.made.books.open_orders}
         assert lived.resting == [(61, 100)]
+
+
+def test_venue_that_still_shows_a_position_keeps_the_bracket_open_until_a_person_says_whose_it_is() -> None:
+    """A foreign holding in the same market: nothing of it is sold, and nothing is closed on our word alone."""
+    with life() as lived:
+        lived.protected()
+        answer = foreign_member(lived.made).create("M-1", "bid", "0.51", "40.00", "theirs-3")
+        assert answer.status_code == 201, answer.text
+        lived.market_at(43, 45)
+        for _ in range(7):
+            lived.check()
+        assert lived.exits == [(100, 100)]
+        assert lived.held == 40
+        bracket = lived.bracket
+        assert bracket.state is BracketState.ATTENTION
+        assert "the venue shows 40" in bracket.disputed
+        assert lived.trades == []
+        lived.brackets.save(resumed(bracket, "a-person", foreign=4_000))
+        for _ in range(2):
+            lived.check()
+        assert lived.brackets.open() == {}
+        assert lived.trade.source is ExitSource.ARMED_STOP
+        assert lived.exits == [(100, 100)]
+        assert lived.held == 40
