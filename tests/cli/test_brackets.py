@@ -84,7 +84,7 @@ def test_open_brackets_say_what_is_held_where_it_exits_and_what_is_wrong(
 def test_closed_trades_come_with_their_source_slippage_and_naked_time(holdfast: Holdfast, brackets: Brackets) -> None:
     closing = brackets.save(bracket(state=BracketState.EXITING, exit=STOP, naked=Naked(total_ms=2_500)))
     position = Position("KXFED-26", realized=-4_000 * 900, fees=123_400, entered=4_000, spent=4_000 * 5_100)
-    brackets.close(closing, trade_of(closing, position, ExitSource.ARMED_STOP, now_ms=2_000_000))
+    brackets.close(closing, trade_of(closing, position, ExitSource.ARMED_STOP, one=10_000, now_ms=2_000_000))
     shown = holdfast("brackets trades --account kalshi-1").out
     for word in ("ARMED_STOP", "0.51", "0.42", "0.02", "-3.60", "0.1234", "2.5", "limit_orders", "immediate", "signal"):
         assert word in shown

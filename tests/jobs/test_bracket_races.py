@@ -129,4 +129,5 @@ def test_entry_and_stop_in_one_minute_book_a_trade_with_everything_in_it() -> No
         assert trade.fees == lived.made.books.total_fees > 0
         assert trade.realized == 100 * (430_000 - 510_000)
         assert trade.closed_at_ms - trade.opened_at_ms == 60_000
-        assert trade.api_calls >= 2
+        assert (trade.odds_range, trade.order_type) == ("0.50-0.60", "immediate")
+        assert trade.api_calls == 4, "entry, take profit, its cancel, exit"

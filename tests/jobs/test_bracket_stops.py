@@ -107,6 +107,8 @@ def test_every_exit_rejected_for_an_hour_is_still_tried_alarmed_and_goes_out() -
         assert lived.made.exchange.calls[PLACE] <= 4 * 121, "and no storm of them"
         (moved,) = [e for e in lived.made.events("BRACKET_MOVED") if e["after"] == "attention"]
         assert "attempts in a row sold nothing" in str(moved["reason"])
+        (alarm,) = lived.made.events("BRACKET_ATTENTION")
+        assert (alarm["market"], alarm["reason"]) == ("M-1", moved["reason"])
         lived.made.exchange.faults.clear()
         lived.check()
         trade = lived.assert_over(ExitSource.ARMED_STOP)

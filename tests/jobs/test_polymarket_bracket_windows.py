@@ -44,7 +44,21 @@ def test_exit_in_a_restart_waits_then_rests_post_only_then_takes_liquidity() -> 
         lived.until_over()
         trade = lived.assert_over(ExitSource.ARMED_STOP)
         assert trade.naked_ms >= 120_000
+        assert trade.order_type == "immediate"
         assert trade_ms
+
+
+def test_exit_that_filled_while_it_rested_post_only_is_recorded_as_a_limit_order() -> None:
+    with token_life() as lived:
+        lived.protected()
+        lived.market_at(43, 45)
+        lived.made.exchange.operator.restart_engine(duration_ms=1_000, post_only_ms=600_000)
+        lived.check(after_ms=1_000)
+        lived.check()
+        assert lived.resting == [(44, 103)]
+        lived.market_at(46, 48)
+        lived.until_over()
+        assert lived.assert_over(ExitSource.ARMED_STOP).order_type == "limit"
 
 
 def test_exit_of_unknown_outcome_from_before_a_restart_does_not_hold_up_the_post_only_one() -> None:

@@ -55,7 +55,7 @@ def test_of_two_writers_that_saw_one_version_one_exits(brackets: Brackets) -> No
 def test_closing_records_the_trade_once_and_frees_the_market(brackets: Brackets) -> None:
     exiting = brackets.save(moved(BRACKET, BracketState.EXITING, "armed stop", "d2", exit=EXIT))
     flat = Position("M", realized=-70_000, fees=900, entered=100, spent=400_000, reduced_by="exit")
-    trade = trade_of(exiting, flat, ExitSource.ARMED_STOP, now_ms=6_000)
+    trade = trade_of(exiting, flat, ExitSource.ARMED_STOP, one=10_000, now_ms=6_000)
     brackets.close(exiting, trade)
     with pytest.raises(ConditionFailedError):
         brackets.close(exiting, trade)
@@ -71,7 +71,9 @@ def test_trades_of_one_market_count_from_their_own_entry(brackets: Brackets) -> 
     second = structs.replace(BRACKET, before=structs.replace(BRACKET.before, entered=100, spent=400_000,
                              realized=50_000, fees=100))  # fmt: skip
     flat = structs.replace(first, realized=30_000, fees=300, entered=150, spent=600_000)
-    trade = trade_of(moved(second, BracketState.EXITING, "x", "d", exit=EXIT), flat, ExitSource.ARMED_STOP, now_ms=9)
+    trade = trade_of(
+        moved(second, BracketState.EXITING, "x", "d", exit=EXIT), flat, ExitSource.ARMED_STOP, one=10_000, now_ms=9
+    )
     assert (trade.size, trade.entry_value, trade.exit_value) == (50, 200_000, 180_000)
     assert (trade.realized, trade.fees) == (-20_000, 200)
 

@@ -122,8 +122,9 @@ class Exit(Struct, frozen=True):
 
     `trigger` is the executable price that made it due, `intended` the level that it was to sell at, `mark` the last
     price that could be trusted: floors are measured from it. `sends` counts the orders sent for it; the next exists
-    only when the one before is over. `failures` counts those in a row that sold nothing; the next goes out at
-    `retry_at_ms`. `alarmed`: a person was called. Whoever finds a writer gone goes on from the journal's entries.
+    only when the one before is over; `rests`: the last one was to rest. `failures` counts those in a row that sold
+    nothing; the next goes out at `retry_at_ms`. `alarmed`: a person was called. Whoever finds a writer gone goes on
+    from the journal's entries.
     """
 
     source: ExitSource
@@ -137,6 +138,7 @@ class Exit(Struct, frozen=True):
     failures: int = 0
     retry_at_ms: int = 0
     alarmed: bool = False
+    rests: bool = False
 
 
 class Naked(Struct, frozen=True):
@@ -177,8 +179,9 @@ class Bracket(Struct, frozen=True, kw_only=True):
     of the last transition. `fallback` says why the take profit does not rest although `mode` wants it; empty while it
     does. `exit_asked` holds a signal or manual exit that no tick has acted on yet. `attempt` numbers every order that
     was sent for it and names the next one's identity. `disputed` says what a person must look at before it can be
-    closed: both legs filled, or books that disagree. `api_calls` counts requests that were sent for it alone.
-    `foreign`: what the venue may show in its market although we are flat, because a person said that it is not ours.
+    closed: both legs filled, or books that disagree. `api_calls` counts the orders that were sent for it and the
+    cancels before its exits, each by itself also in a batch; reads serve a whole account. `foreign`: what the venue may
+    show in its market although we are flat, because a person said that it is not ours.
     """
 
     bracket_id: str
@@ -190,7 +193,6 @@ class Bracket(Struct, frozen=True, kw_only=True):
     state: BracketState = BracketState.OPENING
     paper: bool = False
     opened_at_ms: int = 0
-    protected_at_ms: int = 0
     peak: int = 0
     exit: Exit | None = None
     exit_asked: ExitSource | None = None

@@ -100,7 +100,9 @@ def _exit(bracket: Bracket, scene: Scene) -> Step:
     claim = structs.replace(
         bracket,
         attempt=bracket.attempt + 1,
-        exit=structs.replace(exit, sends=exit.sends + 1, size=facts.held),
+        exit=structs.replace(
+            exit, sends=exit.sends + 1, size=facts.held, rests=form.time_in_force is TimeInForce.RESTING
+        ),
     )
     return Step(bracket, claim=claim, cancels=cancels, exit=form, naked=naked)
 

@@ -70,6 +70,7 @@ def with_entry(
         opened_at_ms=now_ms,
         before=_sums(position),
         peak=terms.bid or 0,
+        api_calls=1,
         reason=f"entry asked for by {request.origin.value}",
         decision_id=target.decision_id,
     )

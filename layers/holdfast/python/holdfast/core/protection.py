@@ -8,7 +8,7 @@ than is held: an exit waits until every order that reduces the same position is 
 from msgspec import Struct, structs
 
 from holdfast.core.book import OrderBook, Top
-from holdfast.core.bracket import Bracket, BracketState, ExitMode, ExitSource, NakedClass, moved
+from holdfast.core.bracket import Bracket, BracketState, ExitSource, NakedClass, moved
 from holdfast.core.capabilities import Capabilities
 from holdfast.core.exits import Decision
 from holdfast.core.floors import FloorPolicy
@@ -204,8 +204,3 @@ def undo_flip(bracket: Bracket, scene: Scene) -> Step:
         return Step(bracket, wait="window", naked=NakedClass.WINDOW)
     claim = structs.replace(bracket, attempt=bracket.attempt + 1)
     return Step(bracket, claim=claim, cancels=cancels, exit=target, naked=NakedClass.EXITING)
-
-
-def is_watched(bracket: Bracket) -> bool:
-    """Whether the monitor, not the venue, watches for the take profit."""
-    return bracket.mode is ExitMode.MONITOR or bool(bracket.fallback)

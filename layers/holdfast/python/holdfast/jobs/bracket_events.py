@@ -18,10 +18,8 @@ class BracketEvents:
     def moved(self, before: Bracket, after: Bracket) -> None:
         """Say what is different now: the state, whether it is protected, whether its take profit rests."""
         if after.state is not before.state:
-            level = Level.ERROR if after.state is BracketState.ATTENTION else Level.INFO
             self._event(
                 "BRACKET_MOVED",
-                level,
                 market=after.market,
                 bracket=after.bracket_id,
                 before=before.state.value,
@@ -29,6 +27,10 @@ class BracketEvents:
                 reason=after.reason,
                 source=after.exit.source.value if after.exit else "",
                 mode=after.mode.value,
+            )
+        if after.state is BracketState.ATTENTION and before.state is not BracketState.ATTENTION:
+            self._event(
+                "BRACKET_ATTENTION", Level.ERROR, market=after.market, bracket=after.bracket_id, reason=after.reason
             )
         if after.naked.cause is not before.naked.cause:
             cause = after.naked.cause

@@ -97,7 +97,8 @@ class Closing:
                 self._event("ENTRY_EMPTY", Level.WARNING, bracket, asked=entry.asked, origin=entry.origin)
             return
         source = source_of(bracket, position.reduced_by)
-        trade = trade_of(bracket, position, source, now_ms=now_ms)
+        one = self._ports.venue.capabilities.scale.one
+        trade = trade_of(bracket, position, source, one=one, now_ms=now_ms)
         if not self._stored(bracket, trade):
             return
         self.closed.append(trade)
@@ -118,6 +119,8 @@ class Closing:
             fees=trade.fees,
             mode=trade.mode.value,
             naked_ms=trade.naked_ms,
+            odds_range=trade.odds_range,
+            api_calls=trade.api_calls,
         )
         self._ports.telemetry.metric("Exits", 1, source=source.value)
 

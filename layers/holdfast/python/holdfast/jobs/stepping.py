@@ -165,9 +165,8 @@ class Stepping:
         work.cancels += one.cancels
         order = one.exit or (one.take_profit if is_current else None)
         if order is not None and one.claim is not None:
-            claim = structs.replace(
-                one.claim, naked=stored.naked, version=stored.version, api_calls=stored.api_calls + 1
-            )
+            calls = stored.api_calls + len(one.cancels) + 1
+            claim = structs.replace(one.claim, naked=stored.naked, version=stored.version, api_calls=calls)
             work.claims[order.leg] = Claim(stored.market, (self._brackets.claim(claim),))
             claimed[order.leg] = structs.replace(claim, version=claim.version + 1)
         if one.exit is not None:
