@@ -100,6 +100,10 @@ class Stepping:
         finally:
             self.execution.add(executor.done)
         self._held_back(executor, stored, again)
+        for exit in work.exits:
+            # Left for want of tokens, or lost to another writer: the next tick is too late to find out.
+            if exit.leg not in executor.done.answers and exit.market not in executor.held_back:
+                again.soon(exit.market, POLL_MS)
         for market in stored if view.is_current else ():
             if steps[market].reductions:
                 again.soon(market, self._policy.cancel_timeout_ms)
