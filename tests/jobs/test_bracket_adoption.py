@@ -56,6 +56,19 @@ def test_position_without_a_bracket_is_only_said_where_the_switch_says_flag() ->
         assert lived.bracket.state is BracketState.PROTECTED
 
 
+def test_distance_in_atr_that_nobody_knows_stops_no_protection() -> None:
+    with life() as lived:
+        lived.protected()
+        forgotten(lived)
+        lived.made.switch(stop_loss="1.8atr", take_profit="3atr")
+        lived.made.clock.sleep_ms(61_000)
+        for _ in range(2):
+            lived.check()
+        bracket = lived.bracket
+        assert bracket.state is BracketState.PROTECTED
+        assert (bracket.levels.take_profit, bracket.levels.stop) == (6_100, 4_400), "the defaults"
+
+
 def test_exit_that_was_under_way_when_its_bracket_was_lost_ends_flat() -> None:
     with life() as lived:
         lived.protected()

@@ -95,6 +95,15 @@ class ProtectionSwitches(BaseModel):
             trailing_distance=parse_distance(self.trailing_distance) if self.use_trailing_exit else None,
         )
 
+    @property
+    def adopting_distances(self) -> Distances:
+        """Those of a position that is held already: the defaults where one is in ATR, which may not be known.
+
+        A missing ATR stops entries, never protection.
+        """
+        wanted = self.distances
+        return ProtectionSwitches().distances if wanted.needs_atr else wanted
+
     def protection_problems(self) -> list[tuple[str, str]]:
         """Which switches make no sense beside others: (switch, what is allowed)."""
         return [*self._distance_problems(), *self._bound_problems()]
