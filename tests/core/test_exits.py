@@ -120,6 +120,23 @@ def test_manual_and_flatten_need_no_switch_and_no_price(asked, prices):
     assert decision.exit.mark > 0
 
 
+@pytest.mark.parametrize(
+    ("rested_ms", "changes", "expected"),
+    [
+        (HOUR, {}, TIME),
+        (HOUR - 1, {}, None),
+        (NOW, {}, None),
+        (HOUR, {"use_time": False}, None),
+        (HOUR, {"max_limit_ms": 0}, None),
+    ],
+)
+def test_take_profit_that_has_rested_for_too_long(rested_ms, changes, expected):
+    """Of one whose age is not known (0) nothing follows."""
+    rules = structs.replace(RULES, **{"max_limit_ms": HOUR, **changes})
+    legs = Legs(take_profit=RestingLeg(9_000, 1_000, NOW - rested_ms))
+    assert fired(decided(due(), mark(BID), legs, rules)) == expected
+
+
 def test_no_limit_of_time_is_none():
     assert fired(decided(due(TIME), mark(BID), rules=structs.replace(RULES, max_position_ms=0))) is None
 

@@ -78,6 +78,20 @@ def test_time_limit_sells_a_position_that_is_too_old(no: bool) -> None:
         lived.assert_over(ExitSource.TIME_LIMIT)
 
 
+@OUTCOMES
+def test_take_profit_that_rests_for_an_hour_is_given_up_for_the_market(no: bool) -> None:
+    with life(no=no) as lived:
+        lived.made.switch(max_limit_minutes="60")
+        lived.protected()
+        lived.taken(61, 10)
+        for _ in range(11):
+            lived.check(after_ms=300_000)
+        assert lived.held == 90
+        lived.check(after_ms=300_000)
+        trade = lived.assert_over(ExitSource.TIME_LIMIT)
+        assert "resting for 60 min" in trade.reason
+
+
 def test_time_limit_is_not_heeded_while_its_switch_is_off() -> None:
     with life() as lived:
         lived.made.switch(max_position_hours="1", use_time_exit="false")

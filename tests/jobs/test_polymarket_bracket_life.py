@@ -54,6 +54,18 @@ def test_take_profit_fills_at_the_venue() -> None:
         assert trade.fees > 0, "the entry took liquidity; the take profit made it and pays nothing"
 
 
+def test_take_profit_that_rests_for_an_hour_is_given_up_for_the_market() -> None:
+    with token_life() as lived:
+        lived.made.switch(max_limit_minutes="60")
+        lived.protected()
+        for _ in range(11):
+            lived.check(after_ms=300_000)
+        assert lived.resting == [(61, 103)]
+        lived.check(after_ms=300_000)
+        lived.until_over()
+        lived.assert_over(ExitSource.TIME_LIMIT)
+
+
 def test_entry_is_whole_cents_and_four_decimals_and_never_below_a_dollar() -> None:
     with token_life() as lived:
         lived.enter(size="7.77")

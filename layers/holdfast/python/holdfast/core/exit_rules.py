@@ -23,7 +23,7 @@ STOPS = LOSSES | {ExitSource.POSITION_MONITOR_TRAILING}
 class ExitRules(Struct, frozen=True):
     """What the switches say about exits at one venue. Prices in price units, times in ms.
 
-    `max_position_ms` 0: no limit. `grace_ms`: how long a native stop that has triggered is left to fill.
+    `max_position_ms` 0: no limit, and so is `max_limit_ms`, of how long a take profit rests. `grace_ms`: how long a native stop that has triggered is left to fill.
     `recheck_ms`: how long after the first sighting a take profit that was traded through is sold by us.
     `one`: the price of 1 on a venue that nets two outcomes in one book, else None.
     """
@@ -36,6 +36,7 @@ class ExitRules(Struct, frozen=True):
     use_signal: bool = True
     use_time: bool = True
     max_position_ms: int = 0
+    max_limit_ms: int = 0
     grace_ms: int = 5_000
     recheck_ms: int = 5_000
 
@@ -91,6 +92,8 @@ def is_quiet(bracket: Bracket, bid: int, peak: int, legs: Legs, rules: ExitRules
         return False
     if bracket.exit is not None or bracket.exit_asked is not None:
         return False
+    if rules.max_limit_ms and leg is not None and now_ms - leg.since_ms >= rules.max_limit_ms:
+        return False
     return not rules.max_position_ms or now_ms - bracket.opened_at_ms < rules.max_position_ms
 
 
@@ -134,6 +137,11 @@ def others_due(look: Look, traded_at: int) -> list[Due]:
     if rules.use_time and rules.max_position_ms and bracket.opened_at_ms and age_ms >= rules.max_position_ms:
         words = f"open for {age_ms // 60_000} min, at most {rules.max_position_ms // 60_000}"
         due.append(Due(ExitSource.TIME_LIMIT, bid or 0, words))
+    elif rules.use_time and rules.max_limit_ms and leg is not None and leg.since_ms:
+        rests_ms = look.now_ms - leg.since_ms
+        if rests_ms >= rules.max_limit_ms:
+            words = f"take profit resting for {rests_ms // 60_000} min, at most {rules.max_limit_ms // 60_000}"
+            due.append(Due(ExitSource.TIME_LIMIT, bid or 0, words))
     return due
 
 

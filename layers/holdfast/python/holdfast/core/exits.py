@@ -11,7 +11,8 @@ Every rule is evaluated on its own, then they are ranked; the first that is due 
 | 5    | POSITION_MONITOR_SIGNAL   | a signal asked for it                          | either leg                    |
 | 5    | MANUAL, RISK_FLATTEN      | asked for; needs no switch and no price        | nothing                       |
 | 6    | POSITION_MONITOR_TP       | bid >= take_profit, or traded through for long | the resting take profit       |
-| 7    | TIME_LIMIT                | open for `max_position_ms`                     | either leg                    |
+| 7    | TIME_LIMIT                | open for `max_position_ms`, or its take        | either leg                    |
+|      |                           | profit resting for `max_limit_ms`              |                               |
 
 A rule defers only to a leg that the venue holds within a tolerance of the price that it would sell at, and to a native
 stop that is filling (`holdfast.core.legs`). It then waits, and so do the rules from rank 4 on, but for MANUAL and

@@ -11,10 +11,11 @@ from msgspec import Struct
 
 
 class RestingLeg(Struct, frozen=True, gc=False):
-    """A take profit that rests at the venue: own price, and what is left of it."""
+    """A take profit that rests at the venue: own price, what is left of it, and since when (0: not known)."""
 
     price: int
     remaining: int
+    since_ms: int = 0
 
 
 class NativeStop(Struct, frozen=True, gc=False):

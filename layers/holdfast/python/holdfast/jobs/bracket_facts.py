@@ -81,7 +81,8 @@ class Account:
         if not resting:
             return Legs()
         price = min(own_price(order.price, bracket.side, one) for order in resting)
-        return Legs(take_profit=RestingLeg(price, sum(order.remaining for order in resting)))
+        since_ms = min(order.created_at_ms for order in resting)
+        return Legs(take_profit=RestingLeg(price, sum(order.remaining for order in resting), since_ms))
 
     def _note(self, entry: JournalEntry) -> None:
         for item in entry.items:

@@ -40,4 +40,5 @@ def exit_rules(ports: Ports, switches: Switches, one: int | None) -> ExitRules:
         use_signal=switches.use_signal_exit,
         use_time=switches.use_time_exit,
         max_position_ms=switches.max_position_hours * 3_600_000,
+        max_limit_ms=switches.max_limit_minutes * 60_000,
     )

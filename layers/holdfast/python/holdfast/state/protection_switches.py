@@ -32,7 +32,7 @@ class ProtectionSwitches(BaseModel):
     )
     use_trailing_exit: YesOrNo = yes_or_no(False, "Exit when the price falls back from its best.")
     use_signal_exit: YesOrNo = yes_or_no(True, "Exit when a signal message says so.")
-    use_time_exit: YesOrNo = yes_or_no(True, "Exit a position that is too old.")
+    use_time_exit: YesOrNo = yes_or_no(True, "Exit what has been open for too long.")
     take_profit: DistanceText = distance("0.10", "Distance from the entry price at which the gain is taken.")
     stop_loss: DistanceText = distance("0.07", "Distance from the entry price of the bracket's own stop.")
     soft_stop: DistanceText = distance("0.07", "Distance from the entry price of the position monitor's stop.")
@@ -40,6 +40,9 @@ class ProtectionSwitches(BaseModel):
     trailing_activation: DistanceText = distance("0.05", "Gain from which on the trailing stop is active.")
     trailing_distance: DistanceText = distance("0.04", "How far below the best price since then it sells.")
     max_position_hours: int = whole(0, 0, 8760, "Exit a position of this age; 0: never for its age.")
+    max_limit_minutes: int = whole(
+        0, 0, 525_600, "Exit a position whose take profit has rested for so long, e.g. 60; 0: never for that."
+    )
     entry_slippage: Decimal = price("0.02", "How far beyond the best price an entry may pay.")
     exit_slippage: Decimal = price("0.03", "How far below the last trusted price an exit may sell at first.")
     exit_slippage_step: Decimal = price("0.03", "How much further after each exit_widen_seconds.")
