@@ -69,8 +69,9 @@ class Adopting:
         bracket_id = bracket_identity(self._account, position.market, f"position-{stored.version}")
         mode = ModeRule(self._switches.use_concurrent_orders, self._switches.ab_concurrent_share)
         best = (book.best_bid, book.best_ask) if book is not None else (None, None)
-        grid, wanted = OwnGrid(rules, side, capabilities.scale, one), self._switches.adopting_distances
+        wanted = self._switches.adopting_distances
         try:
+            grid = OwnGrid(rules, side, capabilities.scale, one)
             bracket = around(
                 bracket_id,
                 position,

@@ -12,10 +12,11 @@ from holdfast.clock import Clock
 from holdfast.core.blacklist import BlacklistPolicy
 from holdfast.core.book import OrderBook, without_ours
 from holdfast.core.bracket import Bracket, BracketState, NakedClass
-from holdfast.core.errors import VenueError, VenueRateLimitedError
+from holdfast.core.errors import InvalidInputError, VenueError, VenueRateLimitedError
 from holdfast.core.exiting import step
 from holdfast.core.exits import decide
 from holdfast.core.grid import OwnGrid
+from holdfast.core.market import MarketRules
 from holdfast.core.marks import mark_of
 from holdfast.core.opening import anchored
 from holdfast.core.protection import Scene, Step
@@ -157,8 +158,10 @@ class Protecting:
         steps = {market: self._step(bracket, account, books, now_ms) for market, bracket in chosen.items()}
         if hot is None:
             self.report.naked = Counter(one.naked for one in steps.values() if one is not None and one.naked)
-            if len(found) > self.report.adopted:
-                self.report.naked[NakedClass.REFUSED] += len(found) - self.report.adopted
+            failed = sum(one is None and account.net(market) != 0 for market, one in steps.items())
+            refused = failed + len(found) - self.report.adopted
+            if refused:
+                self.report.naked[NakedClass.REFUSED] += refused
         return self._stepping.carry_out(view, account, chosen, {m: one for m, one in steps.items() if one is not None})
 
     def _books(self, markets: list[str]) -> dict[str, OrderBook]:
@@ -174,10 +177,25 @@ class Protecting:
             return {}
 
     def _step(self, bracket: Bracket, account: Account, books: Mapping[str, OrderBook], now_ms: int) -> Step | None:
+        """None where nothing can be worked out for it, which is said, and stops the protection of no other."""
         rules = self._ports.cache.rules.get(bracket.market)
         if rules is None:
             self._event("MARKET_UNKNOWN", Level.ERROR, market=bracket.market)
             return None
+        try:
+            return self._worked_out(bracket, rules, account, books, now_ms)
+        except InvalidInputError as error:
+            self._event("BRACKET_FAILED", Level.ERROR, market=bracket.market, error=str(error))
+            return None
+
+    def _worked_out(
+        self,
+        bracket: Bracket,
+        rules: MarketRules,
+        account: Account,
+        books: Mapping[str, OrderBook],
+        now_ms: int,
+    ) -> Step:
         grid = OwnGrid(rules, bracket.side, self._scale, self._one)
         bracket = anchored(bracket, account.position(bracket.market), grid)
         facts = account.facts(bracket, books)

@@ -66,8 +66,9 @@ class Upkeep:
             raise VenueUnavailableError("no rules of any market are known yet")
         if rules is None:
             return
-        cache.rules = rules
-        cache.unlisted = frozenset(wanted) - cache.rules.keys()
+        # An answer that leaves a held market out takes nothing from its stop: what was known of it holds.
+        cache.rules = {market: known for market, known in cache.rules.items() if market in held} | rules
+        cache.unlisted = frozenset(wanted) - rules.keys()
         for market in sorted(cache.unlisted):
             self._event("MARKET_UNKNOWN", Level.WARNING, market=market)
         cache.ticks_until_refresh = every_ticks
