@@ -23,9 +23,9 @@ STOPS = LOSSES | {ExitSource.POSITION_MONITOR_TRAILING}
 class ExitRules(Struct, frozen=True):
     """What the switches say about exits at one venue. Prices in price units, times in ms.
 
-    `max_position_ms` 0: no limit, and so is `max_limit_ms`, of how long a take profit rests. `grace_ms`: how long a native stop that has triggered is left to fill.
-    `recheck_ms`: how long after the first sighting a take profit that was traded through is sold by us.
-    `one`: the price of 1 on a venue that nets two outcomes in one book, else None.
+    `max_position_ms` 0: no limit, and so is `max_limit_ms`, of how long a take profit rests. `grace_ms`: how long a
+    native stop that has triggered is left to fill. `recheck_ms`: how long after the first sighting a take profit that
+    was traded through is sold by us. `one`: the price of 1 on a venue that nets two outcomes in one book, else None.
     """
 
     scale: Scale

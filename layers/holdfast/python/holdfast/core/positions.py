@@ -27,7 +27,6 @@ class LedgerKind(StrEnum):
     REVERSAL = "reversal"
     SETTLEMENT = "settlement"
     REDEMPTION = "redemption"
-    MERGE = "merge"
     DUST = "dust"
     FOREIGN = "foreign"
     IMPORT = "import"
