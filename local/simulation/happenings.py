@@ -17,6 +17,8 @@ from local.simulation.trace import Trace
 from local.simulation.venue import SimulatedVenue
 from local.simulation.watch import Watch
 
+_LAST_LOOKS_MS = 15_000
+
 
 class Happenings:
     """The tasks of a run beside its writers. `settled` are the markets that have ended."""
@@ -52,8 +54,8 @@ class Happenings:
         while self._scheduler.now_ms < still_ms(self._profile):
             self._scheduler.wait(self._chance.randrange(300, 2_000))
             self._crowd.step()
-        # Whoever sells a position out meets buyers to the end; where we quote, books stand still.
-        while self._scheduler.now_ms < still_ms(self._profile) + STILL_MS:
+        # Whoever sells a position out meets buyers until the last looks; where we quote, books stand still.
+        while self._scheduler.now_ms < still_ms(self._profile) + STILL_MS - _LAST_LOOKS_MS:
             for market in protected_markets(self._profile, self._venue):
                 self._crowd.refill(market)
             self._scheduler.wait(2_000)
