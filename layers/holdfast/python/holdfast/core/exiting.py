@@ -21,6 +21,8 @@ from holdfast.core.windows import exit_in
 # A take profit that no list shows would sell beside the exit. Lists are seconds behind; one that stays so can't keep a
 # position for ever, and the venue lets no exit sell more than is held.
 LONGEST_STALE_MS = 30_000
+# What is too small to rest and sells nothing so often in a row (two and a half minutes) is dust: entries wait for it.
+SMALL_ATTEMPTS = 10
 
 
 def step(bracket: Bracket, scene: Scene) -> Step:
@@ -30,7 +32,8 @@ def step(bracket: Bracket, scene: Scene) -> Step:
         return undo_flip(bracket, scene)
     if facts.held == 0:
         return finish(bracket, scene)
-    if is_dust(facts.held, scene.rules) and not facts.entering:
+    is_unsellable = is_dust(facts.held, scene.rules) or _is_taken_by_nobody(bracket, scene)
+    if is_unsellable and not facts.entering:
         # Before any rule is heard: what can't be sold begins no exit, whatever its price has come to.
         return write_off_dust(bracket, scene)
     # Where nothing trails, nobody needs the peak: it is not worth a write.
@@ -152,7 +155,7 @@ def _sellable(bracket: Bracket, facts: Facts, rules: MarketRules) -> int:
     if bracket.naked.cause is not NakedClass.NOT_SELLABLE:
         return facts.held
     there = facts.settled if facts.sellable is None else facts.sellable
-    return there if rules.snap_size(there) and there < facts.held else facts.held
+    return there if rules.snap_sale(there) and there < facts.held else facts.held
 
 
 def _may_send_anyway(exit: Exit, scene: Scene) -> bool:
@@ -172,6 +175,14 @@ def _serves(order: OpenOrder, form: TargetOrder) -> bool:
     """Whether a resting exit is the one that would be placed now."""
     same = order.purpose is Purpose.EXIT and order.side is form.side and order.price == form.price
     return same and form.time_in_force is TimeInForce.RESTING and order.remaining <= form.size
+
+
+def _is_taken_by_nobody(bracket: Bracket, scene: Scene) -> bool:
+    """Whether less is held than may rest, and nobody took it at once, again and again."""
+    exit = bracket.exit
+    if exit is None or scene.rules.snap_size(scene.facts.held):
+        return False
+    return exit.failures >= SMALL_ATTEMPTS and bracket.naked.cause is not NakedClass.NOT_SELLABLE
 
 
 def _is_rest_due(bracket: Bracket, scene: Scene) -> bool:

@@ -74,17 +74,17 @@ def slice_of(remaining: int, depth: int, price: int, max_slice_money: int, rules
     mark), `max_slice_money` in money units. At least the smallest order is tried, however thin the book looked and
     however little money a slice may be: the floor holds whatever is there. A slice that would leave dust takes it too.
     """
-    sellable = rules.snap_size(remaining)
+    sellable = rules.snap_sale(remaining)
     if not sellable:
         return 0
     bounded = min(sellable, depth, max_slice_money // max(price, 1))
     size = rules.snap_size(bounded) or rules.snap_size(rules.min_size + rules.size_step - 1)
-    return sellable if is_dust(remaining - size, rules) else size
+    return sellable if not rules.snap_size(remaining - size) else size
 
 
 def is_dust(remaining: int, rules: MarketRules) -> bool:
     """Whether so little is left that the venue takes no order for it; nothing at all is not less so."""
-    return not rules.snap_size(remaining)
+    return not rules.snap_sale(remaining)
 
 
 def backoff_ms(failures: int) -> int:

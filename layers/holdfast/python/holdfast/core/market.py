@@ -68,7 +68,8 @@ class MarketRules(Struct, frozen=True):
     """What a venue accepts in one market. Prices and sizes in units of the venue's Scale, times in UTC ms.
 
     `shard` is the venue's partition that the market lives on (0 where it has none); collateral and routing are per
-    shard. `bands` ascend and touch: the end of one is the start of the next.
+    shard. `bands` ascend and touch: the end of one is the start of the next. `min_size` is that of every order;
+    `least_sale` that of an immediate sale where a venue takes smaller ones of those, else 0.
     """
 
     market: str
@@ -78,6 +79,7 @@ class MarketRules(Struct, frozen=True):
     status: MarketStatus
     shard: int = 0
     close_at_ms: int = 0
+    least_sale: int = 0
 
     def __post_init__(self) -> None:
         if not self.bands:
@@ -135,3 +137,8 @@ class MarketRules(Struct, frozen=True):
         """The largest acceptable size not above `size`; 0 where that is below the minimum."""
         whole = size - size % self.size_step
         return whole if whole >= self.min_size else 0
+
+    def snap_sale(self, size: int) -> int:
+        """The largest acceptable size of an immediate sale not above `size`; 0 where that is below its minimum."""
+        whole = size - size % self.size_step
+        return whole if whole >= (self.least_sale or self.min_size) else 0

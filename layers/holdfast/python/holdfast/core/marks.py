@@ -20,7 +20,7 @@ So a position bought at 0.99 does not fire on 0.01 bid, 0.99 asked (the ask is a
 0.30 asked with a stop at 0.50. A bid that has reached no level needs no witness: it can be sold to, so no stop is due.
 """
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from holdfast.core.book import OrderBook
 from holdfast.core.bracket import own_price
@@ -87,9 +87,7 @@ def own_rules(rules: MarketRules, side: Side, one: int | None) -> MarketRules:
         PriceBand(own_price(band.high, side, one), own_price(band.low, side, one), band.step)
         for band in reversed(rules.bands)
     )
-    return MarketRules(
-        rules.market, bands, rules.min_size, rules.size_step, rules.status, rules.shard, rules.close_at_ms
-    )
+    return structs.replace(rules, bands=bands)
 
 
 def untrusted(mark: Mark, now_ms: int, stale_after_ms: int, max_spread: int) -> str:

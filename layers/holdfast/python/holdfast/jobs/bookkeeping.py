@@ -6,7 +6,6 @@ from itertools import groupby
 from msgspec import structs
 
 from holdfast.core.errors import ConditionFailedError
-from holdfast.core.floors import is_dust
 from holdfast.core.market import MarketRules
 from holdfast.core.orders import Fill, Settlement
 from holdfast.core.positions import (
@@ -104,7 +103,7 @@ class Bookkeeper:
         market = rules.market
         for _ in attempts():
             stored = self._ledger.position(market)
-            if not is_dust(abs(stored.position.size), rules):
+            if rules.snap_size(abs(stored.position.size)):
                 return False
             after, lines = write_off(stored.position, f"dust#{market}#{stored.version}", now_ms, decision_id)
             if not lines:

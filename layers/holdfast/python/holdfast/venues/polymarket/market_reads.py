@@ -192,6 +192,8 @@ def _facts(market: str, row: MarketRow, fees: FeeSchedule, at_ms: int) -> Market
             min_size=max(size_units(row.mos, "market.mos"), SIZE_STEP),
             size_step=SIZE_STEP,
             status=status,
+            # The minimum is one of orders that may rest [verify]: see writes.
+            least_sale=SIZE_STEP,
         )
     except InvalidInputError as error:
         raise VenueUnavailableError(f"{api.MARKET.name}: {error}") from None
