@@ -45,6 +45,7 @@ def test_armed_stop_sells_everything_in_one_tick() -> None:
         assert world.books.positions == () or not any(p.size for p in world.books.positions)
         world.assert_ledger_is_the_exchanges()
         (event,) = world.events("EXIT_SOURCE")
+        assert world.telemetry.total("Exits") == 1
         assert event["source"] == "ARMED_STOP"
 
 
@@ -56,6 +57,23 @@ def test_nothing_is_naked_while_a_price_is_known() -> None:
         world.exchange.apply_snapshot("M-1", [], [(6_500, 10_000)])
         report = held.check()
         assert report.protecting.naked[NakedClass.BLIND] == 1
+
+
+def test_time_without_protection_is_said_when_it_begins_and_ends_and_counted_in_every_tick() -> None:
+    with protected_world() as (world, held):
+        held.enter()
+        held.check()
+        assert world.events("NAKED") == []
+        world.exchange.apply_snapshot("M-1", [], [(6_500, 10_000)])
+        for _ in range(3):
+            held.check()
+        assert [event["cause"] for event in world.events("NAKED")] == ["blind"]
+        assert world.telemetry.total("NakedPositions") == 3
+        world.book("M-1", 49, 51)
+        held.check()
+        (_, over) = world.events("NAKED")
+        assert (over["market"], over["cause"], over["total_ms"]) == ("M-1", "", 90_000)
+        assert world.telemetry.total("NakedPositions") == 3
 
 
 def test_position_without_a_bracket_is_protected_from_here_on_and_not_sold_for_what_it_lost() -> None:
@@ -101,6 +119,19 @@ def test_distances_that_do_not_fit_each_other_refuse_entries_and_are_said() -> N
         assert (known.state, known.reason) == (RequestState.OPEN, "halted")
         (said,) = world.events("PROTECTION_MISALIGNED")
         assert "take_profit" in str(said["findings"])
+
+
+def test_each_job_says_once_an_hour_what_does_not_fit_also_where_nobody_enters() -> None:
+    with protected_world() as (world, held):
+        world.switch(hard_stop="0.20")
+        world.tick()
+        assert len(world.events("PROTECTION_MISALIGNED")) == 1, "execute"
+        world.clock.sleep_ms(3_600_000)
+        held.check()
+        (_, said) = world.events("PROTECTION_MISALIGNED")
+        assert "hard_stop" in str(said["findings"])
+        held.check()
+        assert len(world.events("PROTECTION_MISALIGNED")) == 2
 
 
 def test_distance_in_atr_is_refused_where_no_atr_is_known() -> None:

@@ -94,15 +94,15 @@ class Entering:
         `books` are net of our own orders; `halts` are the reasons for which nothing is entered at all.
         """
         entries = Entries()
+        now_ms = self._clock.now_ms()
+        halts += check_alignment(self._ports, self._switches, now_ms)
         if not self._asked:
             return entries
-        now_ms = self._clock.now_ms()
         # As they are now: those that are cached are older than what an earlier entry has made of its market.
         self._market_configs = {config.market: config for config in self._configs.list()}
         open_brackets = self._brackets.open()
         needing = sorted(market for market, one in open_brackets.items() if one.state is BracketState.ATTENTION)
         halts += tuple(f"{ATTENTION}:{market}" for market in needing)
-        halts += check_alignment(self._ports, self._switches, now_ms)
         policy = BlacklistPolicy(self._switches.blacklist_days, self._switches.blacklist_attempts)
         barred = Blacklist(self._ports.store, self._account).until_ms(policy, now_ms)
         account = EntryAccount(
