@@ -6,6 +6,7 @@ from msgspec import structs
 
 from holdfast.core.bracket import Bracket, ExitSource
 from holdfast.core.errors import ConditionFailedError
+from holdfast.core.exit_rules import AT_ONCE
 from holdfast.core.requests import ExitRequest, Origin
 from holdfast.jobs.ports import Ports
 from holdfast.state.brackets import Brackets
@@ -14,15 +15,15 @@ from holdfast.telemetry.port import Level
 
 
 def tell_brackets(
-    ports: Ports, account: str, brackets: Brackets, known: Mapping[str, Bracket], now_ms: int
+    ports: Ports, account: str, brackets: Brackets, known: Mapping[str, Bracket], now_ms: int, *, use_signal: bool
 ) -> dict[str, Bracket]:
-    """The open brackets, those that are asked to exit changed. A request without a position is refused, an old one
-    expires; both are said."""
+    """The open brackets, those that are asked to exit changed. A request without a position is refused, and so is a
+    signal without its switch: it would sell by surprise once that is on again. An old one expires; all are said."""
     requests = Requests(ports.store, account)
     told = dict(known)
     for stored in requests.open():
         if isinstance(stored.request, ExitRequest):
-            _tell(ports, requests, brackets, stored, stored.request, told, now_ms)
+            _tell(ports, requests, brackets, stored, stored.request, told, now_ms, use_signal=use_signal)
     return told
 
 
@@ -39,6 +40,8 @@ def _tell(
     request: ExitRequest,
     told: dict[str, Bracket],
     now_ms: int,
+    *,
+    use_signal: bool,
 ) -> None:
     bracket = told.get(request.market)
     if now_ms >= request.expires_at_ms:
@@ -47,11 +50,14 @@ def _tell(
             ports.telemetry.metric("RequestsExpired", 1, origin=request.origin.value)
         return
     if bracket is None or (request.side is not None and request.side is not bracket.side):
-        if requests.refuse(request, now_ms, "nothing_held", f"no position in {request.market} to exit"):
-            ports.telemetry.event("REQUEST_REFUSED", Level.WARNING, market=request.market, request=request.request_id)
+        _refuse(ports, requests, request, now_ms, "nothing_held", f"no position in {request.market} to exit")
         return
     source = ExitSource.MANUAL if request.origin is Origin.COMMAND else ExitSource.POSITION_MONITOR_SIGNAL
-    asked = structs.replace(bracket, exit_asked=source)
+    if source is ExitSource.POSITION_MONITOR_SIGNAL and not use_signal:
+        _refuse(ports, requests, request, now_ms, "signals_off", "use_signal_exit is off")
+        return
+    # A signal takes nothing from what a person asked for: that needs no price and waits for no leg.
+    asked = structs.replace(bracket, exit_asked=bracket.exit_asked if bracket.exit_asked in AT_ONCE else source)
     try:
         ports.store.transact([brackets.claim(asked), *requests.taking(request, now_ms, f"told {bracket.bracket_id}")])
     except ConditionFailedError:
@@ -59,3 +65,10 @@ def _tell(
         return
     told[request.market] = structs.replace(asked, version=bracket.version + 1)
     ports.telemetry.event("EXIT_ASKED", market=request.market, source=source.value, request=request.request_id)
+
+
+def _refuse(ports: Ports, requests: Requests, request: ExitRequest, now_ms: int, reason: str, words: str) -> None:
+    if requests.refuse(request, now_ms, reason, words):
+        ports.telemetry.event(
+            "REQUEST_REFUSED", Level.WARNING, market=request.market, request=request.request_id, reason=reason
+        )

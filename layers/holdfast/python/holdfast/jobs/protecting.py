@@ -144,7 +144,8 @@ class Protecting:
     def _pass(self, known: dict[str, Bracket], view: AccountView, hot: set[str] | None) -> Again:
         now_ms = self._clock.now_ms()
         account = Account(self._ports, self._watch, view, now_ms, self._policy.cancel_timeout_ms)
-        known = tell_brackets(self._ports, self._account, self._brackets, known, now_ms)
+        use_signal = self._switches.use_signal_exit
+        known = tell_brackets(self._ports, self._account, self._brackets, known, now_ms, use_signal=use_signal)
         adopting = Adopting(self._ports, self._brackets, self._account, self._switches, self._decision_id, now_ms)
         found = [] if hot is not None else adopting.unprotected(view.positions, known)
         markets = {bracket.market for bracket in known.values()} | {stored.position.market for stored in found}
