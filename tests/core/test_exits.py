@@ -362,6 +362,7 @@ def test_a_hard_exit_goes_on_taking_liquidity_when_the_price_is_back():
     ("prices", "marked"),
     [
         (mark(4_000, 4_100), 4_000),  # a market, lower: the floor follows it
+        (mark(4_000, 4_900), 4_700),  # our own sales took the levels between: down to where it is offered, no further
         (mark(100, 9_900), None),  # our own sales, or nobody, left 0.01: the floor stays
         (mark(100, 5_900), 4_900),  # offered below the mark: the market is at most there
         (mark(100, None), None),

@@ -142,3 +142,19 @@ def test_distance_in_atr_is_refused_where_no_atr_is_known() -> None:
         assert (known.state, known.reason) == (RequestState.REFUSED, "protection")
         assert "ATR" in known.words
         assert world.resting() == []
+
+
+def test_exit_does_not_walk_the_price_down_by_its_own_sales() -> None:
+    """A peer's retries each took the next lower bid for the market (facts peers section 5): a stop at 44 sold at 30."""
+    with protected_world() as (world, held):
+        held.enter()
+        held.check()
+        world.exchange.apply_snapshot("M-1", [(4_300, 1_000), (3_000, 50_000)], [(4_500, 50_000)])
+        held.check()
+        sold = [fill for fill in world.books.fills if fill.order_id and fill.price < 4_400]
+        assert [(fill.price, fill.size) for fill in sold] == [(4_300, 1_000)]
+        assert held.bracket.exit is not None
+        world.exchange.apply_snapshot("M-1", [(4_200, 50_000)], [(4_500, 50_000)])
+        held.check()
+        assert held.trades[0].exit_price == 4_210
+        world.assert_ledger_is_the_exchanges()

@@ -154,13 +154,15 @@ def _ranked(look: Look, due: list[Due], peak: int, traded_at: int, held: int) ->
 def _under_way(look: Look, exit: Exit, peak: int) -> Decision:
     """An exit that was begun goes on under its own source; the hard stop makes it take liquidity.
 
-    The floor follows trusted prices. In a too wide book it follows an ask that has come below the mark, nothing else.
+    The floor follows trusted prices up, and down as far as the ask comes down too: a bid that is further below the ask
+    than the market's own spread was sold out, by us perhaps, and each attempt would walk the price down. In a too wide
+    book the floor follows an ask that has come below the mark, nothing else.
     """
     hard = ExitSource.POSITION_MONITOR_HARD
     due = [rule for rule in stops_due(look, peak) if rule.source is hard]
     is_reached = any(evidence_of(look, rule) is not None for rule in due)
     is_blind = look.bid is None or (bool(due) and not is_reached)
-    marked, ask = look.bid if not look.untrusted else None, look.mark.ask
+    marked, ask = _followed(look, exit) if not look.untrusted else None, look.mark.ask
     if look.untrusted == "wide" and ask is not None and ask <= exit.mark:
         marked = least_worth(look.mark, look.rules.max_spread, exit.mark)
     return Decision(
@@ -171,6 +173,15 @@ def _under_way(look: Look, exit: Exit, peak: int) -> Decision:
         marked=marked,
         stops_blind=is_blind,
     )
+
+
+def _followed(look: Look, exit: Exit) -> int | None:
+    """The mark of an exit under way, at a trusted bid."""
+    bid, ask, entry = look.bid, look.mark.ask, look.bracket.entry
+    if bid is None or ask is None or bid >= exit.mark:
+        return bid
+    usual = max(entry.best_ask - entry.best_bid, 2 * look.tick(bid))
+    return max(bid, min(exit.mark, ask - usual))
 
 
 def _deference(look: Look, rule: Due) -> Deference | None:
