@@ -52,9 +52,7 @@ def safe(signer, given, calls):
     """A Safe's transaction."""
     target, data, value, operation = _resolve_safe_call(CONFIG.safe_multisend, calls)
     same = {"data": data, "value": value, "operation": operation, "nonce": given["nonce"]}
-    signature = sign_safe_transaction(
-        signer, safe_address=given["wallet"], to=target, chain_id=CONFIG.chain_id, **same
-    )
+    signature = sign_safe_transaction(signer, safe_address=given["wallet"], to=target, chain_id=CONFIG.chain_id, **same)
     return build_safe_payload(
         signer_address=signer.address,
         wallet=given["wallet"],

@@ -50,9 +50,7 @@ def deposit_wallet_request(
     domain = keccak256(
         _WALLET_DOMAIN_TYPE_HASH + _WALLET_NAME_HASH + _WALLET_VERSION_HASH + word(chain_id) + address_word(wallet)
     )
-    hashes = [
-        keccak256(_CALL_TYPE_HASH + address_word(call.target) + word(0) + keccak256(call.data)) for call in calls
-    ]
+    hashes = [keccak256(_CALL_TYPE_HASH + address_word(call.target) + word(0) + keccak256(call.data)) for call in calls]
     batch = keccak256(
         _BATCH_TYPE_HASH + address_word(wallet) + word(nonce) + word(deadline_s) + keccak256(b"".join(hashes))
     )
