@@ -131,6 +131,33 @@ def test_abandoned_bid_is_no_market_for_an_exit_that_has_begun() -> None:
         assert trade.exit_value == 10 * 430_000 + 90 * 300_000
 
 
+@pytest.mark.parametrize(("after", "called"), [("3", True), ("50", False)])
+def test_person_is_called_after_as_many_failures_as_the_switch_says(after: str, called: bool) -> None:
+    with life() as lived:
+        lived.made.switch(exit_alarm_after=after)
+        lived.protected()
+        lived.fault(FaultKind.ERROR_BEFORE, PLACE, times=0, status=400)
+        lived.market_at(43, 45)
+        lived.check()
+        assert lived.bracket.exit is not None
+        assert lived.bracket.exit.failures >= 3
+        assert bool(lived.made.events("BRACKET_ATTENTION")) is called
+
+
+@pytest.mark.parametrize(("seconds", "held"), [("30", 0), ("600", 90)])
+def test_floor_is_widened_as_often_as_the_switch_says(seconds: str, held: int) -> None:
+    """From 40, three below the last trusted 43, to 28: what is left of the book is a wide one at 30."""
+    with life() as lived:
+        lived.made.switch(exit_widen_seconds=seconds)
+        lived.protected()
+        lived.bids((43, 10), (30, 500), asks=((60, 500),))
+        lived.check()
+        assert lived.held == 90
+        for _ in range(8):
+            lived.check()
+        assert lived.held == held
+
+
 def test_hard_stop_takes_over_when_the_price_gaps_through_it() -> None:
     with life() as lived:
         lived.protected()
