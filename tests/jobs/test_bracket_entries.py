@@ -67,6 +67,14 @@ def test_market_buy_never_pays_more_than_the_slippage_bound(no: bool) -> None:
         assert lived.held == 20
 
 
+def test_slippage_bound_of_an_entry_is_its_switch() -> None:
+    with life() as lived:
+        lived.made.switch(entry_slippage="0.01")
+        lived.bids((49, 500), asks=((51, 10), (53, 500)))
+        lived.enter()
+        assert lived.held == 10
+
+
 def test_request_delivered_twice_buys_once() -> None:
     with life() as lived:
         request = lived.ask()
@@ -162,6 +170,17 @@ def test_stop_losses_blacklist_the_market_until_they_are_old() -> None:
         lived.made.clock.sleep_ms(3 * 86_400_000)
         assert lived.enter().execution.placed == 1
         assert lived.held == 100
+
+
+def test_blacklist_is_as_strict_and_as_long_as_its_switches() -> None:
+    with life() as lived:
+        lived.made.switch(blacklist_attempts="1", blacklist_days="1")
+        stopped_out(lived)
+        lived.enter()
+        (refused,) = lived.made.events("ENTRY_REFUSED")
+        assert refused["reason"] == "blacklisted"
+        lived.made.clock.sleep_ms(86_400_000)
+        assert lived.enter().execution.placed == 1
 
 
 def test_take_profits_blacklist_nothing() -> None:

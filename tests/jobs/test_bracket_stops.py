@@ -131,6 +131,16 @@ def test_abandoned_bid_is_no_market_for_an_exit_that_has_begun() -> None:
         assert trade.exit_value == 10 * 430_000 + 90 * 300_000
 
 
+@pytest.mark.parametrize(("spread", "held"), [("0.20", 90), ("0.10", 100)])
+def test_bid_of_a_book_that_is_wider_than_the_switch_fires_nothing(spread: str, held: int) -> None:
+    with life() as lived:
+        lived.made.switch(exit_max_spread=spread)
+        lived.protected()
+        lived.bids((43, 10), asks=((60, 500),))
+        lived.check()
+        assert lived.held == held
+
+
 @pytest.mark.parametrize(("after", "called"), [("3", True), ("50", False)])
 def test_person_is_called_after_as_many_failures_as_the_switch_says(after: str, called: bool) -> None:
     with life() as lived:
@@ -144,16 +154,24 @@ def test_person_is_called_after_as_many_failures_as_the_switch_says(after: str, 
         assert bool(lived.made.events("BRACKET_ATTENTION")) is called
 
 
-@pytest.mark.parametrize(("seconds", "held"), [("30", 0), ("600", 90)])
-def test_floor_is_widened_as_often_as_the_switch_says(seconds: str, held: int) -> None:
+@pytest.mark.parametrize(
+    ("switches", "held"),
+    [
+        ({}, 0),
+        ({"exit_widen_seconds": "600"}, 90),
+        ({"exit_slippage_most": "0.10"}, 90),
+        ({"exit_widen_seconds": "200"}, 90),
+        ({"exit_widen_seconds": "200", "exit_slippage_step": "0.10"}, 0),
+        ({"exit_widen_seconds": "600", "exit_slippage": "0.13"}, 0),
+    ],
+)
+def test_floor_is_widened_as_the_switches_say(switches: dict[str, str], held: int) -> None:
     """From 40, three below the last trusted 43, to 28: what is left of the book is a wide one at 30."""
     with life() as lived:
-        lived.made.switch(exit_widen_seconds=seconds)
+        lived.made.switch(**switches)
         lived.protected()
         lived.bids((43, 10), (30, 500), asks=((60, 500),))
-        lived.check()
-        assert lived.held == 90
-        for _ in range(8):
+        for _ in range(9):
             lived.check()
         assert lived.held == held
 

@@ -129,6 +129,26 @@ def test_it_is_off_unless_it_is_switched_on(listing: Listing) -> None:
     assert listing.requests.known() == []
 
 
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"scan_min_price": "0.70"},
+        {"scan_max_price": "0.30"},
+        {"scan_max_spread": "0.005"},
+        {"scan_min_volume": "100000"},
+        {"scan_min_depth": "100000"},
+        {"scan_min_minutes_to_close": "2000"},
+        {"scan_max_hours_to_close": "12"},
+    ],
+)
+def test_each_bound_of_its_search_is_a_switch(listing: Listing, switches: dict[str, str]) -> None:
+    listing.add("tight", 40, 41)
+    listing.made.switch(**switches)
+    listing.made.tick()
+    assert len(listing.scans) == 1
+    assert listing.requests.known() == []
+
+
 def test_the_list_is_asked_for_at_most_once_a_minute(listing: Listing) -> None:
     listing.add("dear", 94, 95)
     for _ in range(7):
