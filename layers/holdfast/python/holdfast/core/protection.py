@@ -182,16 +182,16 @@ def undo_flip(bracket: Bracket, scene: Scene) -> Step:
     size = rules.snap_size(-facts.held)
     if not size:
         return write_off_dust(bracket, scene)
-    best = facts.top.ask if bracket.side is Side.BUY else facts.top.bid
-    if facts.is_over or not facts.takes_cancels or best is None:
-        return Step(bracket, wait="window", naked=NakedClass.WINDOW if best else NakedClass.BLIND)
+    worst = _worst_back(bracket.side, facts.top, scene)
+    if facts.is_over or not facts.takes_cancels or worst is None:
+        return Step(bracket, wait="window", naked=NakedClass.WINDOW if worst else NakedClass.BLIND)
     cancels = tuple(order for order in facts.cancelable if order.purpose is not None)
     if facts.unknown_exit or facts.unfinished:
         return Step(bracket, cancels=cancels, resend=True, wait="unknown_outcome", naked=NakedClass.EXITING)
     target = TargetOrder(
         market=bracket.market,
         side=bracket.side,
-        price=best,
+        price=worst,
         size=size,
         purpose=Purpose.EXIT,
         leg=f"{bracket.bracket_id}/flip/{bracket.attempt + 1}",
@@ -204,3 +204,16 @@ def undo_flip(bracket: Bracket, scene: Scene) -> Step:
         return Step(bracket, wait="window", naked=NakedClass.WINDOW)
     claim = structs.replace(bracket, attempt=bracket.attempt + 1)
     return Step(bracket, claim=claim, cancels=cancels, exit=target, naked=NakedClass.EXITING)
+
+
+def _worst_back(side: Side, top: Top, scene: Scene) -> int | None:
+    """The worst price to undo a flip at: the best one there is, at most `exit_slippage_most` from the other side.
+
+    None where a side is missing. An abandoned offer at 0.99 is no market to buy back in.
+    """
+    if top.bid is None or top.ask is None:
+        return None
+    rules, most = scene.rules, scene.policy.floors.most
+    if side is Side.BUY:
+        return rules.snap(max(min(top.ask, top.bid + most), rules.lowest), side).price
+    return rules.snap(min(max(top.bid, top.ask - most), rules.highest), side).price
