@@ -11,7 +11,7 @@ from holdfast.venues.kalshi.limits import MOST_ITEMS
 NOW_MS = 1_795_000_000_000
 EXPIRES_MS = NOW_MS + 180_000
 LEVELS = 5
-COSTS = Costs(create=10, cancel=2, amend=10, decrease=10, read=10, order_read=2)
+COSTS = Costs(create=10, cancel=2, amend=10, decrease=10, read=10)
 BASIC_READ = Bucket("read", 200, 600)
 
 
@@ -34,7 +34,6 @@ def capabilities(write: Bucket) -> Capabilities:
         states_as_of=True,
         as_of_slack_ms=1_000,
         read_lag_ms=2_000,
-        reduce_only_immediate=True,
         books_per_call=100,
     )
 

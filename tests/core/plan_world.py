@@ -22,7 +22,7 @@ CAPABILITIES = Capabilities(
     batch_cancel=20,
     write_bucket=Bucket("write", 100, 100),
     read_bucket=Bucket("read", 200, 600),
-    costs=Costs(create=10, cancel=2, amend=10, decrease=10, read=10, order_read=2),
+    costs=Costs(create=10, cancel=2, amend=10, decrease=10, read=10),
     cancel_ack=CancelAck.FINAL_WITH_FILLS,
     replace=Replace.AMEND,
     decrease=True,
@@ -31,7 +31,6 @@ CAPABILITIES = Capabilities(
     states_as_of=True,
     as_of_slack_ms=1_000,
     read_lag_ms=2_000,
-    reduce_only_immediate=True,
     books_per_call=100,
 )
 MANAGED = (Purpose.QUOTE, Purpose.ENTRY)

@@ -20,7 +20,7 @@ from holdfast.core.limits import (
 )
 
 WRITE = Bucket("write", refill=100, capacity=100)
-COSTS = Costs(create=10, cancel=2, amend=10, decrease=10, read=10, order_read=2)
+COSTS = Costs(create=10, cancel=2, amend=10, decrease=10, read=10)
 
 buckets = st.builds(Bucket, st.just("write"), st.integers(1, 5_000), st.integers(10, 20_000))
 

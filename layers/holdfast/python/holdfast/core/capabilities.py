@@ -52,7 +52,6 @@ class Costs(Struct, frozen=True):
     amend: int
     decrease: int
     read: int
-    order_read: int
 
 
 class Capabilities(Struct, frozen=True):
@@ -84,7 +83,6 @@ class Capabilities(Struct, frozen=True):
     states_as_of: bool
     as_of_slack_ms: int
     read_lag_ms: int
-    reduce_only_immediate: bool
     books_per_call: int
     identity: Identity = Identity.CLIENT_ID
     shortest_expiry_ms: int = 0

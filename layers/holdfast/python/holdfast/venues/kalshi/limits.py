@@ -53,7 +53,6 @@ def _capabilities(client: KalshiClient, limits: LimitsAnswer) -> Capabilities:
             amend=client.cost(api.AMEND),
             decrease=client.cost(api.DECREASE),
             read=client.cost(api.ORDERS),
-            order_read=client.cost(api.ORDER),
         ),
         cancel_ack=CancelAck.FINAL_WITH_FILLS,
         replace=Replace.AMEND,
@@ -63,7 +62,6 @@ def _capabilities(client: KalshiClient, limits: LimitsAnswer) -> Capabilities:
         states_as_of=True,
         as_of_slack_ms=AS_OF_SLACK_MS,
         read_lag_ms=0,
-        reduce_only_immediate=True,
         books_per_call=BOOKS_PER_CALL,
         fees=HIGHEST,
     )
