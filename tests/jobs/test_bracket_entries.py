@@ -85,6 +85,17 @@ def test_request_delivered_twice_buys_once() -> None:
         assert [order.filled for order in lived.orders("e")] == [10_000]
 
 
+def test_request_whose_time_is_over_buys_nothing_and_is_counted() -> None:
+    with life() as lived:
+        lived.enter(ttl_ms=30_000)
+        lived.made.tick()
+        assert (lived.orders("e"), lived.held) == ([], 0)
+        (known,) = lived.requests.known()
+        assert known.state.value == "expired"
+        assert len(lived.made.events("REQUEST_EXPIRED")) == 1
+        assert lived.made.telemetry.total("RequestsExpired") == 1
+
+
 def test_two_execute_writers_take_one_request_once() -> None:
     """Both read it open; one transaction of request, bracket and journal wins."""
     with life() as lived:

@@ -58,12 +58,25 @@ def test_exit_asked_for_twice_sells_once() -> None:
         assert [one.request.request_id for one in lived.requests.open()] == []
 
 
+def test_exit_asked_for_whose_time_is_over_sells_nothing_and_is_counted() -> None:
+    with life() as lived:
+        lived.protected()
+        lived.ask_exit(Origin.SIGNAL)
+        for _ in range(2):
+            lived.check(after_ms=601_000)
+        assert (lived.exits, lived.held) == ([], 100)
+        assert len(lived.made.events("REQUEST_EXPIRED")) == 1
+        assert lived.made.telemetry.total("RequestsExpired") == 1
+
+
 def test_exit_of_nothing_is_refused() -> None:
     with life() as lived:
         lived.ask_exit()
         lived.check()
         (known,) = lived.requests.known()
         assert (known.state.value, known.reason) == ("refused", "nothing_held")
+        (said,) = lived.made.events("REQUEST_REFUSED")
+        assert said["reason"] == "nothing_held"
 
 
 @OUTCOMES
