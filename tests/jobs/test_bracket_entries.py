@@ -87,8 +87,8 @@ def test_request_delivered_twice_buys_once() -> None:
 
 def test_request_whose_time_is_over_buys_nothing_and_is_counted() -> None:
     with life() as lived:
-        lived.enter(ttl_ms=30_000)
-        lived.made.tick()
+        lived.ask(ttl_ms=30_000)
+        lived.made.tick(after_ms=30_000)
         assert (lived.orders("e"), lived.held) == ([], 0)
         (known,) = lived.requests.known()
         assert known.state.value == "expired"
