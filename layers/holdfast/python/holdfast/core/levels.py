@@ -129,6 +129,16 @@ def refusal_of_entry(grid: OwnGrid, wanted: Distances, terms: Terms) -> str | No
     return _missing(grid, terms, levels) or _due_at_once(grid, bid, levels)
 
 
+def refusal_of_addition(grid: OwnGrid, levels: Levels, terms: Terms) -> str | None:
+    """Why nothing may be added at `terms.entry` to a position that keeps its levels; None where it may be."""
+    text = grid.scale.price_text
+    if levels.take_profit and levels.take_profit - terms.entry <= terms.fee:
+        return (
+            f"the take profit of what is held, {text(levels.take_profit)}, does not pay an entry at {text(terms.entry)}"
+        )
+    return None if terms.bid is None else _due_at_once(grid, terms.bid, levels)
+
+
 def _missing(grid: OwnGrid, terms: Terms, levels: Levels) -> str | None:
     """Which level there is no place for."""
     text = grid.scale.price_text
@@ -152,7 +162,7 @@ def _due_at_once(grid: OwnGrid, bid: int, levels: Levels) -> str | None:
     for name, level in (("stop", levels.stop), ("soft stop", levels.soft_stop), ("hard stop", levels.hard_stop)):
         if bid <= level:
             return f"the {name} at {text(level)} would fire at once: the best bid is {text(bid)}"
-    if bid >= levels.take_profit:
+    if 0 < levels.take_profit <= bid:
         return f"the take profit at {text(levels.take_profit)} would fill at once: the best bid is {text(bid)}"
     return None
 

@@ -26,7 +26,7 @@ from holdfast.core.entry_view import (
 )
 from holdfast.core.errors import InvalidInputError
 from holdfast.core.grid import OwnGrid
-from holdfast.core.levels import Terms, levels_of, refusal_of_entry
+from holdfast.core.levels import Terms, levels_of, refusal_of_addition, refusal_of_entry
 from holdfast.core.market import Side
 from holdfast.core.opening import ModeRule, bracket_identity, with_entry
 from holdfast.core.orders import Purpose, TargetOrder, client_order_id
@@ -165,7 +165,11 @@ class Entering:
             wanted = self._switches.distances.overridden(request.protection)
         except InvalidInputError as error:
             return EntryRefusal(NoEntry.INVALID, str(error))
+        known = account.brackets.get(request.market)
         refusal = refusal_of_entry(grid, wanted, terms)
+        if known is not None:
+            # What is added follows the levels of the first entry.
+            refusal = refusal or refusal_of_addition(grid, known.levels, terms)
         if refusal:
             return EntryRefusal(NoEntry.PROTECTION, refusal)
         config = self._market_configs.get(request.market)
@@ -173,9 +177,7 @@ class Entering:
             *self._requests.taking(request, now_ms, f"entry of {self._scale.size_text(target.size)}"),
             self._configs.protecting(request.market, config),
         )
-        known = account.brackets.get(request.market)
         if known is not None:
-            # What is added follows the levels of the first entry.
             entry = structs.replace(known.entry, asked=known.entry.asked + target.size)
             merged = structs.replace(known, entry=entry)
             return Claim(request.market, (self._brackets.claim(merged), *taking))
