@@ -254,3 +254,27 @@ def test_lost_cancel_delays_a_stop_by_seconds() -> None:
         assert lived.exits == [(100, 100)]
         trade = lived.assert_over(ExitSource.ARMED_STOP)
         assert 5_000 <= trade.naked_ms <= 8_000
+
+
+def test_positions_that_a_tick_could_not_look_at_count_as_naked() -> None:
+    """The list answers 503 at the stop: no exit can go out, and a dashboard that shows nothing naked would be a lie."""
+    with life() as lived:
+        lived.protected()
+        lived.look()
+        lived.fault(FaultKind.ERROR_BEFORE, LISTS, status=503)
+        lived.market_at(43, 45)
+        report = lived.check()
+        assert report.ended
+        assert lived.made.telemetry.total("NakedPositions") == 1
+        assert lived.made.events("POSITIONS_UNSEEN")[0]["brackets"] == 1
+        assert ticks_until_flat(lived) == 1
+
+
+def test_results_that_can_not_be_read_hold_up_no_stop() -> None:
+    with life() as lived:
+        lived.protected()
+        lived.made.clock.sleep_ms(600_000)
+        lived.fault(FaultKind.ERROR_BEFORE, "GET /portfolio/settlements", status=429)
+        lived.market_at(43, 45)
+        lived.check()
+        assert lived.held == 0

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from holdfast.clock import Clock
+from holdfast.core.bracket import NakedClass
 from holdfast.core.errors import HoldfastError, StoreError, VenueRateLimitedError
 from holdfast.core.positions import LedgerKind
 from holdfast.jobs.alignment import check_alignment
@@ -76,6 +77,7 @@ def check_brackets(
         tick.run()
     except HoldfastError as error:
         _ended(report, tick.ports, error)
+        tick.say_unseen()
         if isinstance(error, VenueRateLimitedError):
             _back_off(report, tick.ports)
     finally:
@@ -105,6 +107,7 @@ class BracketsTick:
         self._clock, self._halting, self._note = clock, halting, note
         self._report, self._gasless = report, gasless
         self._ledger = Ledger(ports.store, lease.account)
+        self._is_judged = False
 
     def run(self) -> None:
         """Every step; the report holds what was done, also where an error ends the tick early."""
@@ -151,8 +154,6 @@ class BracketsTick:
         upkeep = Upkeep(self.ports, self.account, self._clock)
         held = {market for market, stored in view.positions.items() if stored.position.size}
         upkeep.refresh(switches.config_refresh_ticks, held | opened.keys(), waits=True)
-        if upkeep.settle(view.positions, one, view.provisional):
-            self.ports.cache.redeemable_listed_at_ms = 0
         protecting = Protecting(
             self.ports, self.writes, self.watch, self._clock, switches, self.decision_id, observer.observe
         )
@@ -170,11 +171,29 @@ class BracketsTick:
                     opened = brackets.open()
                     view = self._observe(observer)
                 protecting.run(opened, view)
+            self._is_judged = True
+            # Stops come first: a list of results that hangs or is refused must not hold them up.
+            if upkeep.settle(view.positions, one, view.provisional):
+                self.ports.cache.redeemable_listed_at_ms = 0
+                protecting.run(brackets.open(), self._observe(observer))
             say_foreign_positions(self.ports, view, opened.keys(), self._clock.now_ms())
         finally:
             self.watch.finish(Execution())
             if self.watch.note != self._note:
                 self._halting.note_venue(self.watch.note)
+
+    def say_unseen(self) -> None:
+        """Where the tick ended before it could judge its positions they count as blind: none would look like safety."""
+        if self._is_judged:
+            return
+        try:
+            unseen = len(Brackets(self.ports.store, self.account).open())
+        except StoreError as error:
+            self.ports.telemetry.event("POSITIONS_UNSEEN", Level.ERROR, brackets=None, error=str(error))
+            return
+        if unseen:
+            self.ports.telemetry.event("POSITIONS_UNSEEN", Level.ERROR, brackets=unseen)
+            self.ports.telemetry.metric("NakedPositions", unseen, cause=NakedClass.BLIND.value)
 
     def _redeem(self, reading: SwitchReading) -> None:
         redeemer = self.ports.redeemer
