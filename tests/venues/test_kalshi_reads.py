@@ -39,7 +39,7 @@ def test_limits_and_costs_become_capabilities(server: ScriptedServer):
     venue.connect()
     able = venue.capabilities
     assert (able.batch_create, able.batch_cancel) == (10, 50)
-    assert (able.costs.create, able.costs.cancel, able.costs.amend, able.costs.order_read) == (10, 2, 10, 2)
+    assert (able.costs.create, able.costs.cancel, able.costs.amend) == (10, 2, 10)
     assert (able.write_bucket.refill, able.write_bucket.capacity) == (100, 100)
     assert (able.read_bucket.refill, able.read_bucket.capacity) == (200, 600)
     server.script(Reply(body={"order": order_row()}))
