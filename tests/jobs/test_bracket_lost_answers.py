@@ -278,3 +278,14 @@ def test_results_that_can_not_be_read_hold_up_no_stop() -> None:
         lived.market_at(43, 45)
         lived.check()
         assert lived.held == 0
+
+
+def test_new_process_that_can_not_read_the_markets_fires_the_stop_all_the_same() -> None:
+    """Rules are cached by a process; a cold one that had none evaluated no stop until the venue answered."""
+    with life() as lived:
+        lived.protected()
+        for _ in range(10):
+            lived.fault(FaultKind.ERROR_BEFORE, "GET /markets", status=503)
+        lived.market_at(43, 45)
+        lived.check(ports=lived.made.writer("w2"))
+        assert lived.held == 0

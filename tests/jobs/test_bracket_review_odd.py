@@ -47,6 +47,7 @@ def test_market_that_the_venue_leaves_out_once_keeps_its_stop() -> None:
 def test_market_without_any_rules_is_counted_as_naked() -> None:
     with life() as lived:
         lived.protected()
+        lived.brackets.save(structs.replace(lived.bracket, rules=None))
         lived.made.ports.cache.rules.clear()
         lived.made.ports.cache.unlisted = frozenset({"M-1"})
         report = lived.check()

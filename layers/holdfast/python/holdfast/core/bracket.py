@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from holdfast.core.errors import InvalidInputError
-from holdfast.core.market import Side
+from holdfast.core.market import MarketRules, Side
 
 
 class BracketState(StrEnum):
@@ -181,7 +181,8 @@ class Bracket(Struct, frozen=True, kw_only=True):
     was sent for it and names the next one's identity. `disputed` says what a person must look at before it can be
     closed: both legs filled, or books that disagree. `api_calls` counts the orders that were sent for it and the
     cancels before its exits, each by itself also in a batch; reads serve a whole account. `foreign`: what the venue may
-    show in its market although we are flat, because a person said that it is not ours.
+    show in its market although we are flat, because a person said that it is not ours. `rules` are the market's when it
+    was opened: a process that has just begun and can't read them judges its stop by these.
     """
 
     bracket_id: str
@@ -208,6 +209,7 @@ class Bracket(Struct, frozen=True, kw_only=True):
     api_calls: int = 0
     foreign: int = 0
     version: int = 0
+    rules: MarketRules | None = None
 
     @property
     def is_open(self) -> bool:

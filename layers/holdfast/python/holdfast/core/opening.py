@@ -10,7 +10,7 @@ from holdfast.core.bracket import Before, Bracket, BracketState, Entry, ExitMode
 from holdfast.core.distances import Distances
 from holdfast.core.grid import OwnGrid
 from holdfast.core.levels import Terms, levels_of, reanchored
-from holdfast.core.market import Side
+from holdfast.core.market import MarketRules, Side
 from holdfast.core.orders import TargetOrder
 from holdfast.core.positions import Position
 from holdfast.core.requests import EntryRequest
@@ -47,6 +47,7 @@ def with_entry(
     terms: Terms,
     mode: ExitMode,
     position: Position,
+    rules: MarketRules,
     now_ms: int,
 ) -> Bracket:
     """The bracket of an entry that is about to be sent; `terms.entry` is its worst own price."""
@@ -73,6 +74,7 @@ def with_entry(
         api_calls=1,
         reason=f"entry asked for by {request.origin.value}",
         decision_id=target.decision_id,
+        rules=rules,
     )
 
 
@@ -115,6 +117,7 @@ def around(
         peak=terms.bid or 0,
         reason="position without a bracket",
         decision_id=decision_id,
+        rules=grid.rules,
     )
 
 

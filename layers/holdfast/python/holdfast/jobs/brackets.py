@@ -153,6 +153,10 @@ class BracketsTick:
         one = capabilities.scale.one if capabilities.netting else None
         upkeep = Upkeep(self.ports, self.account, self._clock)
         held = {market for market, stored in view.positions.items() if stored.position.size}
+        for market, bracket in opened.items():
+            if bracket.rules is not None:
+                # A process that has just begun needs no list of markets to see that a stop is due.
+                self.ports.cache.rules.setdefault(market, bracket.rules)
         upkeep.refresh(switches.config_refresh_ticks, held | opened.keys(), waits=True)
         protecting = Protecting(
             self.ports, self.writes, self.watch, self._clock, switches, self.decision_id, observer.observe

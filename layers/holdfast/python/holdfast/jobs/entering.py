@@ -192,6 +192,7 @@ class Entering:
             terms,
             mode.mode_of(bracket_id),
             account.positions.get(request.market) or Position(request.market),
+            rules,
             now_ms,
         )
         return Claim(request.market, (self._brackets.claim(bracket), *taking))
