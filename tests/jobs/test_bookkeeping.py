@@ -52,3 +52,13 @@ def test_void_fill_that_was_never_booked_changes_nothing() -> None:
     with world(markets=1) as made:
         assert Bookkeeper(made.ports, ACCOUNT, None).book_fills([void], Watermark(), known, {}) == 0
         assert made.ledger.lines() == []
+
+
+def test_fill_of_nothing_is_said_and_the_others_are_booked() -> None:
+    """Refused, it would end this tick and every later one before any stop is looked at."""
+    empty, real = structs.replace(fill("a", Side.BUY, 4_000), size=0), fill("b", Side.BUY, 4_000)
+    known = {f.order_id: KnownOrder(f.order_id, "", Purpose.ENTRY, "") for f in (empty, real)}
+    with world(markets=1) as made:
+        assert Bookkeeper(made.ports, ACCOUNT, 10_000).book_fills([empty, real], Watermark(), known, {}) == 1
+        assert made.ledger.position("M-1").position.size == 1_000
+        assert [event["fill_id"] for event in made.events("FILL_EMPTY")] == ["a"]

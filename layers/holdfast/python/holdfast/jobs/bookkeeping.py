@@ -51,7 +51,9 @@ class Bookkeeper:
         `positions` is brought up to date. The watermark moves after the bookings, so a crash only reads again.
         """
         seen = set(watermark.recent)
-        unseen = self._without_unbooked_voids([fill for fill in fills if fill_key(fill) not in seen])
+        unseen = self._without_unbooked_voids(
+            [fill for fill in fills if fill_key(fill) not in seen and not self._is_empty(fill)]
+        )
         fresh = [fill for fill in unseen if fill.order_id in known]
         unnamed = [fill for fill in unseen if fill.order_id not in known]
         for fill in unnamed:
@@ -68,6 +70,12 @@ class Bookkeeper:
         if fresh:
             self._ledger.advance(_advanced(watermark, fills, unnamed))
         return booked
+
+    def _is_empty(self, fill: Fill) -> bool:
+        """Whether a fill is of nothing. It is said and left out: refusing it would end every tick, stops and all."""
+        if fill.size <= 0:
+            self._telemetry.event("FILL_EMPTY", Level.WARNING, market=fill.market, fill_id=fill.fill_id, size=fill.size)
+        return fill.size <= 0
 
     def book_settlement(self, settlement: Settlement, positions: dict[str, StoredPosition], now_ms: int) -> bool:
         """Book what a settled market paid for our position; False where nothing of ours was held.
