@@ -89,3 +89,8 @@ class Capabilities(Struct, frozen=True):
     least_taking_buy: int = 0
     post_only_after_restart_ms: int = 0
     fees: FeeRates = FeeRates()
+
+    @property
+    def one(self) -> int | None:
+        """The price 1 where selling beyond what is held opens the market's other outcome; None where it can't."""
+        return self.scale.one if self.netting else None

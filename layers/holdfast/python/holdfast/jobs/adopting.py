@@ -65,7 +65,7 @@ class Adopting:
             return None
         capabilities = self._ports.venue.capabilities
         side = Side.BUY if position.size > 0 else Side.SELL
-        one = capabilities.scale.one if capabilities.netting else None
+        one = capabilities.one
         bracket_id = bracket_identity(self._account, position.market, f"position-{stored.version}")
         mode = ModeRule(self._switches.use_concurrent_orders, self._switches.ab_concurrent_share)
         best = (book.best_bid, book.best_ask) if book is not None else (None, None)

@@ -10,6 +10,7 @@ from holdfast.core.positions import LedgerKind
 from holdfast.jobs.alignment import check_alignment
 from holdfast.jobs.execution import Execution
 from holdfast.jobs.foreign_positions import say_foreign_positions
+from holdfast.jobs.leased import back_off, begin, ended, let_go, skipped
 from holdfast.jobs.observing import AccountView, Observer
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.protecting import Protecting, ProtectingReport
@@ -17,11 +18,11 @@ from holdfast.jobs.reading import LastLook, standing_view
 from holdfast.jobs.redeeming import Redeeming, RedeemingReport
 from holdfast.jobs.upkeep import Upkeep
 from holdfast.jobs.venue_watch import VenueWatch
-from holdfast.jobs.writes import LEASE_MS, Writes
+from holdfast.jobs.writes import Writes
 from holdfast.state.accounts import Account
 from holdfast.state.brackets import Brackets
 from holdfast.state.halts import Halting, VenueNote
-from holdfast.state.leases import Lease, acquire, lease_key, release
+from holdfast.state.leases import Lease
 from holdfast.state.ledger import Ledger
 from holdfast.state.switches import SwitchReading
 from holdfast.telemetry.decision import DecisionTelemetry
@@ -58,31 +59,25 @@ def check_brackets(
     """
     report = BracketsReport(account.account_id)
     halting = Halting(ports.store, account.account_id)
-    key = lease_key(account.account_id, JOB)
     try:
-        items = ports.store.get_many([key, *halting.keys])
-        current = items.get(key)
-        if current is not None and 0 < scheduled_at_ms <= current["scheduled_at_ms"]:
-            return _skipped(report, ports, "duplicate")
-        lease = acquire(
-            ports.store, account.account_id, JOB, ports.writer, clock.now_ms(), LEASE_MS, current, scheduled_at_ms
-        )
+        begun = begin(ports, account.account_id, JOB, halting, clock, scheduled_at_ms)
     except StoreError as error:
-        return _ended(report, ports, error)
-    if lease is None:
-        return _skipped(report, ports, "lease_held")
+        return ended(report, ports, JOB, error, job=JOB)
+    if isinstance(begun, str):
+        return skipped(report, ports, JOB, begun, job=JOB)
+    lease, items = begun
     report.fence = lease.fence
     tick = BracketsTick(ports, clock, lease, halting, halting.of(items)[0].venue, report, gasless)
     try:
         tick.run()
     except HoldfastError as error:
-        _ended(report, tick.ports, error)
+        ended(report, tick.ports, JOB, error, job=JOB)
         tick.say_unseen()
         if isinstance(error, VenueRateLimitedError):
-            _back_off(report, tick.ports)
+            back_off(tick.ports, report.account)
     finally:
         report.calls = Counter(ports.throttle.calls)
-        _let_go(tick.ports, tick.writes.lease)
+        let_go(tick.ports, tick.writes.lease)
     return report
 
 
@@ -150,7 +145,7 @@ class BracketsTick:
             stood = standing_view(self.ports, self.writes.journal, self._ledger, began_ms)
         view = self._observe(observer) if stood is None else stood
         capabilities = self.ports.venue.capabilities
-        one = capabilities.scale.one if capabilities.netting else None
+        one = capabilities.one
         upkeep = Upkeep(self.ports, self.account, self._clock)
         held = {market for market, stored in view.positions.items() if stored.position.size}
         for market, bracket in opened.items():
@@ -223,33 +218,3 @@ class BracketsTick:
         if not any(stored.position.reduced_by == LedgerKind.SETTLEMENT.value for stored in positions):
             return False
         return self._clock.now_ms() - self.ports.cache.redeemable_listed_at_ms >= LIST_REDEEMABLE_MS
-
-
-def _skipped(report: BracketsReport, ports: Ports, reason: str) -> BracketsReport:
-    report.skipped = reason
-    ports.telemetry.event("TICK_SKIPPED", account=report.account, job=JOB, reason=reason)
-    ports.telemetry.metric("TicksSkipped", 1, job=JOB, reason=reason)
-    return report
-
-
-def _ended(report: BracketsReport, ports: Ports, error: Exception) -> BracketsReport:
-    report.ended = f"{type(error).__name__}: {error}"
-    ports.telemetry.event("TICK_ENDED_EARLY", Level.WARNING, account=report.account, job=JOB, error=report.ended)
-    ports.telemetry.metric("TicksEndedEarly", 1, job=JOB)
-    return report
-
-
-def _back_off(report: BracketsReport, ports: Ports) -> None:
-    """Store the back-off after a refused read; where the store does not answer, the next pass is refused again."""
-    try:
-        ports.throttle.refused("read")
-    except StoreError as error:
-        ports.telemetry.event("BACKOFF_NOT_STORED", Level.WARNING, account=report.account, error=str(error))
-
-
-def _let_go(ports: Ports, lease: Lease) -> None:
-    """Release the lease; where the store does not answer it runs out by itself."""
-    try:
-        release(ports.store, lease)
-    except StoreError as error:
-        ports.telemetry.event("LEASE_NOT_RELEASED", Level.WARNING, account=lease.account, error=str(error))

@@ -47,7 +47,7 @@ class Decider:
         self._now_ms = now_ms
         self._expires_at_ms = expires_at_ms
         self._scale = ports.venue.capabilities.scale
-        self._one = self._scale.one if ports.venue.capabilities.netting else None
+        self._one = ports.venue.capabilities.one
 
     def decide(
         self,

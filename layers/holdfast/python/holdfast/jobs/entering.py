@@ -67,7 +67,7 @@ class Entering:
         self._ports, self._account, self._clock = ports, account, clock
         self._switches, self._decision_id = switches, decision_id
         self._scale = capabilities.scale
-        self._one = capabilities.scale.one if capabilities.netting else None
+        self._one = capabilities.one
         self._requests = Requests(ports.store, account)
         self._brackets = Brackets(ports.store, account)
         self._configs = MarketConfigs(ports.store, account)

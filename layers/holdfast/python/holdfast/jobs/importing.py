@@ -69,7 +69,7 @@ class Importing:
         self._venue, self._store, self._account, self._clock = venue, store, account, clock
         self._switches = switches
         self._scale = venue.capabilities.scale
-        self._one = venue.capabilities.scale.one if venue.capabilities.netting else None
+        self._one = venue.capabilities.one
 
     def plan(self, wanted: Sequence[ForeignPosition]) -> list[Takeover]:
         """What would become of each, in order; nothing is written. Raises a VenueError where it can't be read."""

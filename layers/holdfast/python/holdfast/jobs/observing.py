@@ -59,13 +59,12 @@ class Observer:
     """Reads one account at the start of a tick."""
 
     def __init__(self, ports: Ports, writes: Writes, clock: Clock) -> None:
-        scale = ports.venue.capabilities.scale
         self._ports = ports
         self._writes = writes
         self._clock = clock
         self._account = writes.lease.account
         self._ledger = Ledger(ports.store, self._account)
-        self._bookkeeper = Bookkeeper(ports, self._account, scale.one if ports.venue.capabilities.netting else None)
+        self._bookkeeper = Bookkeeper(ports, self._account, ports.venue.capabilities.one)
 
     def observe(self) -> AccountView:
         """Read, resolve, book and merge. Raises VenueError where the venue can't be read: then nothing is known."""

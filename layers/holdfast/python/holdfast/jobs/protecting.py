@@ -72,7 +72,7 @@ class Protecting:
         self._observe = observe
         self._account = writes.lease.account
         self._scale = capabilities.scale
-        self._one = capabilities.scale.one if capabilities.netting else None
+        self._one = capabilities.one
         self._brackets = Brackets(ports.store, self._account)
         self._policy = exit_policy(ports, switches, self._one)
         self._exit_rules = exit_rules(ports, switches, self._one)

@@ -109,7 +109,7 @@ class Tick:
         self._connect()
         self.watch.look()
         capabilities = self.ports.venue.capabilities
-        one = capabilities.scale.one if capabilities.netting else None
+        one = capabilities.one
         self._scan(reading)
         view = Observer(self.ports, self.writes, self.clock).observe()
         self.ports.throttle.succeeded("read")
