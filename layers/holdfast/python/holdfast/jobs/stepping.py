@@ -191,9 +191,12 @@ class Stepping:
         """Reducing orders of ours in markets where nothing is held and no bracket is: they would open a position."""
         found: list[OpenOrder] = []
         quoted = {config.market for config in self._ports.cache.configs if config.mode == "quote"}
-        known = self._brackets.open().keys() if account.orders else set()
-        for market, orders in account.orders.items():
-            if market in known or market in brackets or market in quoted or account.net(market):
+        bare = [m for m in account.orders if not (m in brackets or m in quoted or account.net(m))]
+        # One that was opened since they were read is no orphan's market.
+        known = self._brackets.open().keys() if bare else set()
+        for market in bare:
+            orders = account.orders[market]
+            if market in known:
                 continue
             mine = [o for o in orders if o.purpose in REDUCING and o.order_id not in account.view.doubtful]
             if mine and self._watch.takes_cancel(market):

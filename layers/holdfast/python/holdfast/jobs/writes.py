@@ -63,9 +63,7 @@ class Writes:
             claims,
         )
 
-    def cancel(
-        self, batch: Sequence[Cancellation], decision_id: str, *, exit: bool = False, claims: Sequence[Claim] = ()
-    ) -> list[CancelOutcome]:
+    def cancel(self, batch: Sequence[Cancellation], decision_id: str, *, exit: bool = False) -> list[CancelOutcome]:
         """Cancel one batch."""
         self._ports.throttle.take("write", self._costs.cancel * len(batch), exit=exit)
         items = [WriteItem(o.market, o.side, o.client_order_id, o.order_id, shard=o.shard) for o in batch]
@@ -76,7 +74,6 @@ class Writes:
             batch,
             decision_id,
             lambda deadline_ms: self._ports.venue.cancel(batch, deadline_ms),
-            claims,
         )
 
     def amend(self, order: Amendment, decision_id: str) -> list[ChangeOutcome]:
