@@ -1,10 +1,12 @@
-"""What one Lambda process of a job keeps between events: clients, and the ports of each account."""
+"""A job's Lambda function, and what one process of it keeps between events: clients, and the ports of each account."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
+from functions.messages import serve_each
 from functions.settings import required
 from holdfast.assembly import assemble
 from holdfast.clock import Clock, SystemClock
@@ -125,6 +127,25 @@ class Runtime:
                     causes=sorted({*failed}),
                 )
                 self.telemetry.metric("FollowUpsFailed", len(failed))
+
+
+class JobFunction:
+    """A job as Lambda calls it: one tick per SQS message, partial batch responses.
+
+    `runtime` is made with the first event, from the environment; what made it fails each event until it can be made.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.runtime: Runtime | None = None
+
+    def __call__(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        """Run one tick for each message. A message that can't be used goes to the dead-letter queue by itself."""
+        runtime = self.runtime = self.runtime or Runtime.from_environment(self.job, writer=context.log_stream_name)
+        try:
+            return serve_each(event, context, runtime.telemetry, lambda record: runtime.serve(record.body))
+        finally:
+            runtime.telemetry.flush()
 
 
 class _Served(NamedTuple):

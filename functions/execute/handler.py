@@ -1,28 +1,6 @@
-"""Lambda handler of reconcile-and-batch-execute: one tick per SQS message, partial batch responses."""
+"""Lambda handler of reconcile-and-batch-execute."""
 
-from typing import Any
-
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from functions.messages import serve_each
-from functions.runtime import Job, Runtime
+from functions.runtime import Job, JobFunction
 from holdfast.jobs.execute import execute
 
-JOB = Job("execute", execute, lambda switches: switches.execution_interval_seconds)
-_runtime: Runtime | None = None
-
-
-def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Run one tick for each message. A message that can't be used goes to the dead-letter queue by itself."""
-    runtime = _current_runtime(context)
-    try:
-        return serve_each(event, context, runtime.telemetry, lambda record: runtime.serve(record.body))
-    finally:
-        runtime.telemetry.flush()
-
-
-def _current_runtime(context: LambdaContext) -> Runtime:
-    global _runtime
-    if _runtime is None:
-        _runtime = Runtime.from_environment(JOB, writer=context.log_stream_name)
-    return _runtime
+handle = JobFunction(Job("execute", execute, lambda switches: switches.execution_interval_seconds))

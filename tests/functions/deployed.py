@@ -117,10 +117,10 @@ def deployed_job(
 ) -> Iterator[Deployed]:
     """A job's function with one account; no market has a config yet."""
     clients = local_aws.clients()
-    queue_url = clients.sqs.create_queue(QueueName=f"holdfast-{stage}-{handler.JOB.name}")["QueueUrl"]
+    queue_url = clients.sqs.create_queue(QueueName=f"holdfast-{stage}-{handler.handle.job.name}")["QueueUrl"]
     with world(**given) as made:
-        runtime = Runtime(handler.JOB, clients, stage, queue_url, "stream-1", made.clock)
-        monkeypatch.setattr(handler, "_runtime", runtime)
+        runtime = Runtime(handler.handle.job, clients, stage, queue_url, "stream-1", made.clock)
+        monkeypatch.setattr(handler.handle, "runtime", runtime)
         ready = Deployed(handler, made, clients, stage, queue_url)
         secret = {"key_id": "key-of-us", "private_key": private_pem(ed25519_key("us"))}
         clients.secrets.create_secret(Name=f"{stage}/keys", SecretString=json.dumps(secret))

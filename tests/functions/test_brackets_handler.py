@@ -36,7 +36,7 @@ def enter(deployed: Deployed) -> None:
         size="40",
     )
     assert Requests(deployed.store, ACCOUNT).put(request, now_ms)
-    account, ports = deployed.handler._runtime._account(ACCOUNT)
+    account, ports = deployed.handler.handle.runtime._account(ACCOUNT)
     execute(account, ports, deployed.made.clock)
     assert Brackets(deployed.store, ACCOUNT).open().keys() == {"M-1"}
 

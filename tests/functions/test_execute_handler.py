@@ -142,4 +142,4 @@ def test_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.delenv("HOLDFAST_STAGE", raising=False)
     with pytest.raises(InvalidInputError, match="HOLDFAST_STAGE"):
-        Runtime.from_environment(handler.JOB, "w")
+        Runtime.from_environment(handler.handle.job, "w")

@@ -159,8 +159,8 @@ def test_from_a_signal_to_a_position_and_out_of_it_by_another(
     with deployed_job(execute_handler, local_aws, stage, monkeypatch, markets=1) as ready:
         found, made = Signals(ready.clients, stage), ready.made
         monkeypatch.setattr(handler, "_intake", found.intake(made.clock))
-        runtime = Runtime(brackets_handler.JOB, ready.clients, stage, found.brackets.url, "stream-2", made.clock)
-        monkeypatch.setattr(brackets_handler, "_runtime", runtime)
+        runtime = Runtime(brackets_handler.handle.job, ready.clients, stage, found.brackets.url, "stream-2", made.clock)
+        monkeypatch.setattr(brackets_handler.handle, "runtime", runtime)
         for action, queue, job in (
             ("enter", found.execute, execute_handler),
             ("exit", found.brackets, brackets_handler),
