@@ -47,3 +47,26 @@ def test_an_exit_does_not_wait_for_ever() -> None:
         assert world.resting() == []
         held.check()
         assert held.brackets.open() == {}
+
+
+def test_a_flat_bracket_cancels_nothing_that_only_an_older_list_shows() -> None:
+    with protected_world() as (world, held):
+        held.enter()
+        held.check(after_ms=5_000)
+        world.tick(after_ms=8_000)
+        world.exchange.set_read_lag_ms(8_000)
+        held.ask_exit()
+        held.check(after_ms=1_000)
+        assert [position.size for position in world.books.positions] == [0]
+        assert held.bracket.exit is not None, "no read shows the sale yet"
+        world.exchange.set_read_lag_ms(0)
+        world.tick(after_ms=5_000)
+        assert world.journal.live() == []
+        world.exchange.set_read_lag_ms(20_000)
+        held.check(after_ms=1_000)
+        assert world.events("LIST_STALE")
+        assert world.misses() == 0, "its take profit was cancelled before the sale"
+        world.exchange.set_read_lag_ms(0)
+        held.check(after_ms=1_000)
+        assert len(held.trades) == 1
+        world.assert_ledger_is_the_exchanges()

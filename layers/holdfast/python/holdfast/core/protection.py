@@ -153,7 +153,9 @@ def finish(bracket: Bracket, scene: Scene) -> Step:
     resting = tuple(order for order in facts.ours if order.purpose in REDUCING)
     if resting:
         certain = tuple(order for order in resting if order.order_id not in facts.doubtful)
-        return Step(bracket, cancels=certain if facts.takes_cancels else (), wait="leftovers")
+        # A list older than what the journal has forgotten also shows orders that are over: nothing here is in a hurry.
+        goes = facts.takes_cancels and not facts.list_is_stale
+        return Step(bracket, cancels=certain if goes else (), wait="leftovers")
     if facts.unknown_exit or facts.unknown_leg:
         return Step(bracket, wait="unknown_outcome")
     if facts.entering or facts.unbooked:
