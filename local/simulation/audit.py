@@ -98,10 +98,10 @@ class Audit:
         if stored.keys() != protections.open.keys():
             self._watch.report("the store's brackets", f"{sorted(stored)}, not {sorted(protections.open)}")
         for market, size in held.items():
-            if abs(size) >= protections.smallest[market]:
+            if protections.is_sellable(market, size):
                 self._check_covered(market, size, stored.get(market))
         for market, bracket in stored.items():
-            if abs(held[market]) < protections.smallest[market] and market not in self._books.settled:
+            if not protections.is_sellable(market, held[market]) and market not in self._books.settled:
                 words = f"{bracket.bracket_id} is {bracket.state} ({bracket.reason}), {held[market]} of {market} held"
                 self._watch.report("armed-until-flat", words)
         self._check_trades(stored)
@@ -120,7 +120,8 @@ class Audit:
         if bracket.exit is not None:
             self._watch.report("an exit goes on until flat", f"{name}: {held} held, {bracket.exit}")
         wants = bracket.mode is ExitMode.LIMIT_ORDERS and not bracket.fallback and not bracket.exit
-        if wants and not 0 <= abs(held) - resting < self._watch.protections.smallest[market]:
+        lacking = abs(held) - resting
+        if wants and (lacking < 0 or self._watch.protections.can_rest(market, lacking)):
             self._watch.report("protected at once", f"{name}: {resting} of {held} rests")
 
     def _check_trades(self, stored: Mapping[str, Bracket]) -> None:

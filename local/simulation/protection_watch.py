@@ -11,6 +11,7 @@ import msgspec
 
 from holdfast.core.bracket import Bracket, ExitSource
 from holdfast.core.journal import JournalEntry, Operation
+from holdfast.core.market import MarketRules
 from holdfast.core.orders import Purpose
 from holdfast.core.trade import Trade
 from local.simulation.venue import BookOrder, SimulatedVenue
@@ -24,8 +25,9 @@ Report = Callable[[str, str], None]
 
 
 class ProtectionWatch:
-    """Looks at protected `markets`, each with the least size that its exchange takes (`smallest`, in size units).
+    """Looks at protected markets, by the `rules` that their exchange has for them.
 
+    What it buys in an immediate sale is to be protected or sold, also where it is too little to rest; the rest is dust.
     `entries` are the live journal entries. `may_vanish`: what was bought can be taken back by the exchange in this run,
     so that what is on offer can come to exceed what is held without any fault of ours.
     """
@@ -38,14 +40,14 @@ class ProtectionWatch:
         client_id: Callable[[BookOrder], str],
         report: Report,
         now_ms: Callable[[], int],
-        smallest: Mapping[str, int],
+        rules: Mapping[str, MarketRules],
         *,
         may_vanish: bool = False,
     ) -> None:
         self._venue, self._entries = venue, entries
         self._purpose, self._client_id = purpose, client_id
         self._report, self._now_ms = report, now_ms
-        self.smallest = smallest
+        self._rules = rules
         self._may_vanish = may_vanish
         self.dust: Counter[str] = Counter()
         self._seen: set[str] = set()
@@ -55,7 +57,15 @@ class ProtectionWatch:
 
     def watches(self, market: str) -> bool:
         """Whether positions of this market have brackets."""
-        return market in self.smallest
+        return market in self._rules
+
+    def is_sellable(self, market: str, size: int) -> bool:
+        """Whether so much, signed, is more than dust."""
+        return self._rules[market].snap_sale(abs(size)) > 0
+
+    def can_rest(self, market: str, size: int) -> bool:
+        """Whether so much is enough for an order that rests."""
+        return self._rules[market].snap_size(size) > 0
 
     def held(self) -> Counter[str]:
         """Signed size of every protected market that has not ended, by the exchange's books."""
@@ -88,7 +98,7 @@ class ProtectionWatch:
         """armed-until-flat: a bracket is closed when the exchange shows nothing any more that it would protect."""
         bracket = self.open.pop(market)
         held, name = self.held()[market], bracket.bracket_id
-        if abs(held) >= self.smallest[market]:
+        if self.is_sellable(market, held):
             self._report("armed-until-flat", f"{name} was closed while {held} of {market} is held")
         for order in self._reducing(market):
             self._report("armed-until-flat", f"{name} was closed while {order.order_id} of {market} rests")
@@ -132,7 +142,7 @@ class ProtectionWatch:
     def check_covered(self, held: Mapping[str, int]) -> None:
         """never-naked-silently: what is held has a bracket in the store."""
         for market, size in held.items():
-            if abs(size) >= self.smallest[market] and market not in self.open and not self._may_vanish:
+            if self.is_sellable(market, size) and market not in self.open and not self._may_vanish:
                 self._report("never-naked-silently", f"{size} of {market} is held without a bracket")
 
     def _check_sizes(self, market: str, new: Mapping[str, BookOrder], held: int) -> None:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from holdfast.core.journal import EntryState, JournalEntry, Operation
-from holdfast.core.market import Side
+from holdfast.core.market import MarketRules, Side
 from holdfast.core.orders import Placement, Purpose, purpose_of
 from holdfast.core.outcomes import Canceled, Changed, Placed
 from holdfast.core.positions import LedgerKind
@@ -47,7 +47,7 @@ class Held(Struct):
 class Watch:
     """Looks at every effect on the store and at the venue; `violations` is what it found, in order.
 
-    `smallest` names the markets whose positions have brackets, with the least size that the exchange takes there.
+    `protected` are the rules of the markets whose positions have brackets.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Watch:
         now_ms: Callable[[], int],
         bounds: Bounds,
         trace: Trace,
-        smallest: Mapping[str, int] | None = None,
+        protected: Mapping[str, MarketRules] | None = None,
         *,
         may_vanish: bool = False,
     ) -> None:
@@ -83,7 +83,7 @@ class Watch:
             self.client_id,
             self.report,
             now_ms,
-            smallest or {},
+            protected or {},
             may_vanish=may_vanish,
         )
 

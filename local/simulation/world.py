@@ -73,7 +73,7 @@ class World:
             clock.now_ms,
             bounds,
             self._trace,
-            {market: rules.min_size for market, rules in self._onlooker.rules(self._protected).items()},
+            self._onlooker.rules(self._protected),
             may_vanish=profile.happening is Happening.FAILED_TRADES,
         )
         hazards = Hazards(chance(), profile.rates, profile.kinds)
