@@ -65,6 +65,19 @@ def test_closing_records_the_trade_once_and_frees_the_market(brackets: Brackets)
     brackets.save(structs.replace(BRACKET, bracket_id="b-2"))
 
 
+def test_a_writer_that_stood_still_touches_no_later_bracket_of_the_market(brackets: Brackets) -> None:
+    """Versions begin anew with each bracket: closed by the number alone, what the second one holds would be naked."""
+    seen = brackets.save(BRACKET)
+    brackets.close(seen, None)
+    later = brackets.save(structs.replace(BRACKET, bracket_id="b-2"))
+    assert later.version == seen.version
+    with pytest.raises(ConditionFailedError):
+        brackets.close(seen, None)
+    with pytest.raises(ConditionFailedError):
+        brackets.save(moved(seen, BracketState.PROTECTED, "take profit rests", "d1"))
+    assert brackets.open() == {"M": later}
+
+
 def test_trades_of_one_market_count_from_their_own_entry(brackets: Brackets) -> None:
     """The position's sums go on over the market's trades: the second one must not show the first one's profit."""
     first = Position("M", realized=50_000, fees=100, entered=100, spent=400_000)

@@ -47,10 +47,11 @@ class Brackets:
             "pk": self._account,
             "sk": stored.market,
             "version": stored.version,
+            "revision": _revision(stored),
             "state": stored.state.value,
             "bracket": _encoder.encode(stored).decode(),
         }
-        return Put(Table.BRACKETS, item, Equals("version", bracket.version) if bracket.version else Absent())
+        return Put(Table.BRACKETS, item, _unchanged(bracket) if bracket.version else Absent())
 
     def save(self, bracket: Bracket) -> Bracket:
         """Store a changed bracket; returns it with its new version. ConditionFailedError: another writer was faster."""
@@ -62,7 +63,7 @@ class Brackets:
 
         ConditionFailedError: another writer changed or closed it first.
         """
-        gone = Delete(Key(Table.BRACKETS, self._account, bracket.market), Equals("version", bracket.version))
+        gone = Delete(Key(Table.BRACKETS, self._account, bracket.market), _unchanged(bracket))
         writes: list[Write] = [gone, *further]
         if trade is not None:
             item: Item = {
@@ -76,6 +77,15 @@ class Brackets:
     def trades(self) -> list[Trade]:
         """Every closed trade of the account, oldest first. For reports, not for ticks."""
         return [_trades.decode(item["trade"]) for item in self._store.query(Table.BRACKETS, self._trades_pk)]
+
+
+def _revision(bracket: Bracket) -> str:
+    """Versions begin anew with each bracket of a market: alone, one would also name the version of a later bracket."""
+    return f"{bracket.bracket_id}#{bracket.version}"
+
+
+def _unchanged(bracket: Bracket) -> Equals:
+    return Equals("revision", _revision(bracket))
 
 
 def _decoded(item: Item) -> Bracket:
