@@ -22,6 +22,7 @@ from holdfast.state.blacklist import Blacklist
 from holdfast.state.brackets import Brackets
 from holdfast.state.ledger import Ledger
 from holdfast.state.port import Write
+from holdfast.state.records import Unreadable
 from holdfast.state.switch_set import check, read_texts
 
 app = typer.Typer(
@@ -47,7 +48,7 @@ def list_brackets(account: AccountOption, stage: StageOption = DEFAULT_STAGE) ->
     record = where.account(account)
     scale, _ = price_terms(record)
     positions = Ledger(where.store, record.account_id).positions()
-    brackets = Brackets(where.store, record.account_id).open()
+    brackets, unreadable = Brackets(where.store, record.account_id).read()
     now_ms = SystemClock().now_ms()
     rows = []
     for market, bracket in sorted(brackets.items()):
@@ -56,8 +57,9 @@ def list_brackets(account: AccountOption, stage: StageOption = DEFAULT_STAGE) ->
         rows.append(_open_row(bracket, held, scale, now_ms))
     if rows:
         show(_titles(_OPEN, record), rows, whole=True)
-    else:
+    elif not unreadable:
         say("no bracket is open")
+    _say_unreadable(unreadable)
 
 
 @app.command("trades")
@@ -121,11 +123,12 @@ def list_blacklist(account: AccountOption, stage: StageOption = DEFAULT_STAGE) -
     if switches is None:
         raise SwitchesInvalidError("; ".join(problems))
     policy = BlacklistPolicy(switches.blacklist_days, switches.blacklist_attempts)
-    refused = Blacklist(where.store, record.account_id).until_ms(policy, SystemClock().now_ms())
+    refused, unreadable = Blacklist(where.store, record.account_id).read(policy, SystemClock().now_ms())
     if refused:
         show(("market", "refused until (UTC)"), [(m, _time(ms)) for m, ms in sorted(refused.items())], whole=True)
-    else:
+    elif not unreadable:
         say("no market is refused")
+    _say_unreadable(unreadable)
 
 
 @app.command("lift")
@@ -137,6 +140,11 @@ def lift(market: MarketArgument, account: AccountOption, stage: StageOption = DE
     if not forgotten:
         raise InvalidInputError("market", market, "one with a stop loss: see holdfast brackets blacklist")
     say(f"{name}: {forgotten} stop loss{'es' if forgotten > 1 else ''} forgotten")
+
+
+def _say_unreadable(unreadable: Sequence[Unreadable]) -> None:
+    for one in unreadable:
+        say(f"{one.record} {one.key} can't be read: {one.why}")
 
 
 def _titles(columns: Sequence[str], account: Account) -> list[str]:

@@ -9,6 +9,7 @@ from holdfast.core.errors import ConditionFailedError
 from holdfast.core.exit_rules import AT_ONCE
 from holdfast.core.requests import ExitRequest, Origin
 from holdfast.jobs.ports import Ports
+from holdfast.jobs.unreadable import say_unreadable
 from holdfast.state.brackets import Brackets
 from holdfast.state.requests import Requests, StoredRequest
 from holdfast.telemetry.port import Level
@@ -21,15 +22,18 @@ def tell_brackets(
     signal without its switch: it would sell by surprise once that is on again. An old one expires; all are said."""
     requests = Requests(ports.store, account)
     told = dict(known)
-    for stored in requests.open():
+    found, unreadable = requests.read()
+    say_unreadable(ports, unreadable, now_ms)
+    for stored in found:
         if isinstance(stored.request, ExitRequest):
             _tell(ports, requests, brackets, stored, stored.request, told, now_ms, use_signal=use_signal)
     return told
 
 
 def is_exit_asked(ports: Ports, account: str) -> bool:
-    """Whether somebody asks for an exit that no bracket was told of yet."""
-    return any(isinstance(stored.request, ExitRequest) for stored in Requests(ports.store, account).open())
+    """Whether somebody asks for an exit that no bracket was told of yet; a request that can't be read may do so."""
+    found, unreadable = Requests(ports.store, account).read()
+    return bool(unreadable) or any(isinstance(stored.request, ExitRequest) for stored in found)
 
 
 def _tell(

@@ -16,6 +16,7 @@ from holdfast.jobs.ports import Ports
 from holdfast.jobs.protecting import Protecting, ProtectingReport
 from holdfast.jobs.reading import LastLook, standing_view
 from holdfast.jobs.redeeming import Redeeming, RedeemingReport
+from holdfast.jobs.unreadable import say_unreadable
 from holdfast.jobs.upkeep import Upkeep
 from holdfast.jobs.venue_watch import VenueWatch
 from holdfast.jobs.writes import Writes
@@ -137,7 +138,8 @@ class BracketsTick:
         switches, brackets = reading.switches, Brackets(self.ports.store, self.account)
         began_ms = self._clock.now_ms()
         observer = Observer(self.ports, self.writes, self._clock)
-        opened = brackets.open()
+        opened, unreadable = brackets.read()
+        say_unreadable(self.ports, unreadable, began_ms)
         stood = None
         if self.watch.is_due_unused:
             self.watch.look()
@@ -186,7 +188,7 @@ class BracketsTick:
         if self._is_judged:
             return
         try:
-            unseen = len(Brackets(self.ports.store, self.account).open())
+            unseen = sum(map(len, Brackets(self.ports.store, self.account).read()))
         except StoreError as error:
             self.ports.telemetry.event("POSITIONS_UNSEEN", Level.ERROR, brackets=None, error=str(error))
             return

@@ -37,10 +37,12 @@ from holdfast.jobs.alignment import check_alignment
 from holdfast.jobs.deciding import STALE_AFTER_MS
 from holdfast.jobs.observing import AccountView
 from holdfast.jobs.ports import Ports
+from holdfast.jobs.unreadable import halts_of, say_unreadable
 from holdfast.state.blacklist import Blacklist
 from holdfast.state.brackets import Brackets
 from holdfast.state.markets import MarketConfig, MarketConfigs
 from holdfast.state.port import Claim
+from holdfast.state.records import Unreadable
 from holdfast.state.requests import Requests, StoredRequest
 from holdfast.state.switch_set import Switches
 from holdfast.telemetry.port import Level
@@ -80,6 +82,7 @@ class Entering:
             least_cost=capabilities.least_taking_buy,
             further=FurtherEntries(switches.further_entries),
         )
+        self._unreadable: tuple[Unreadable, ...] = ()
         self._asked = self._open_requests()
         self._market_configs: dict[str, MarketConfig] = {}
 
@@ -100,11 +103,13 @@ class Entering:
             return entries
         # As they are now: those that are cached are older than what an earlier entry has made of its market.
         self._market_configs = {config.market: config for config in self._configs.list()}
-        open_brackets = self._brackets.open()
+        open_brackets, of_brackets = self._brackets.read()
         needing = sorted(market for market, one in open_brackets.items() if one.state is BracketState.ATTENTION)
         halts += tuple(f"{ATTENTION}:{market}" for market in needing)
         policy = BlacklistPolicy(self._switches.blacklist_days, self._switches.blacklist_attempts)
-        barred = Blacklist(self._ports.store, self._account).until_ms(policy, now_ms)
+        barred, of_blacklist = Blacklist(self._ports.store, self._account).read(policy, now_ms)
+        say_unreadable(self._ports, of_brackets + of_blacklist, now_ms)
+        halts += halts_of((*self._unreadable, *view.unreadable, *of_brackets, *of_blacklist))
         account = EntryAccount(
             scale=self._scale,
             one=self._one,
@@ -132,7 +137,9 @@ class Entering:
         """Open requests to enter, oldest first. Those whose time is over expire here, counted and said."""
         now_ms = self._clock.now_ms()
         found = []
-        for stored in self._requests.open():
+        open_requests, self._unreadable = self._requests.read()
+        say_unreadable(self._ports, self._unreadable, now_ms)
+        for stored in open_requests:
             request = stored.request
             if not isinstance(request, EntryRequest):
                 continue

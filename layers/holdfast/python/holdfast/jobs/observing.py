@@ -16,9 +16,11 @@ from holdfast.core.reconcile import horizon_of, reconcile
 from holdfast.core.resolution import Evidence, is_resolvable, resolve
 from holdfast.jobs.bookkeeping import OVERLAP_MS, Bookkeeper
 from holdfast.jobs.ports import Ports
+from holdfast.jobs.unreadable import say_unreadable
 from holdfast.jobs.writes import Writes
 from holdfast.state.journal import KnownOrder
 from holdfast.state.ledger import Ledger, StoredPosition, Watermark
+from holdfast.state.records import Unreadable
 from holdfast.telemetry.port import Level
 from holdfast.venues.port import OpenOrders, OrderRead, OrderStatus
 
@@ -36,6 +38,7 @@ class AccountView(Struct, frozen=True):
     have such fills, also where their sizes cancel out. `fills_lag`: markets with an order of ours that was cancelled
     and is listed all the same, so that its last fills may be missing. `booked` counts new fills.
     `as_of_ms`: fills and ends of orders after it may be missing. `unnamed`: orders with fills that nobody could name.
+    `unreadable`: journal entries that can't be read; their orders count as what the list shows of them.
     """
 
     open_orders: tuple[OpenOrder, ...]
@@ -53,6 +56,7 @@ class AccountView(Struct, frozen=True):
     booked: int
     unresolved: int
     unnamed: int = 0
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 class Observer:
@@ -77,7 +81,8 @@ class Observer:
         listed = self._ports.venue.open_orders()
         fills = self._ports.venue.fills(max(since_ms, 0))
         journal = self._writes.journal
-        entries = journal.live()
+        entries, unreadable = journal.read()
+        say_unreadable(self._ports, unreadable, self._clock.now_ms())
         listed = self._named(listed, entries)
         horizon_ms = horizon_of(listed.as_of_ms, listed.requested_at_ms, self._ports.venue.capabilities)
         entries, in_doubt = self._resolve(entries, listed, horizon_ms)
@@ -125,6 +130,7 @@ class Observer:
             booked=booked,
             unresolved=unresolved,
             unnamed=unnamed,
+            unreadable=unreadable,
         )
 
     def _named(self, listed: OpenOrders, entries: Sequence[JournalEntry]) -> OpenOrders:

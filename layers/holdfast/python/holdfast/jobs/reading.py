@@ -55,7 +55,15 @@ def can_stand(view: AccountView, protected: Set[str]) -> bool:
 
     `protected` are the markets with a bracket: an order of ours in any other would be an orphan.
     """
-    doubts = (view.entries, view.doubtful, view.frozen, view.provisional, view.unresolved, view.unnamed)
+    doubts = (
+        view.entries,
+        view.doubtful,
+        view.frozen,
+        view.provisional,
+        view.unresolved,
+        view.unnamed,
+        view.unreadable,
+    )
     if not view.is_current or any(doubts) or any(view.unbooked.values()):
         return False
     ours = (order for order in view.open_orders if order.purpose is not None)
@@ -69,7 +77,7 @@ def standing_view(ports: Ports, journal: Journal, ledger: Ledger, now_ms: int) -
         return None
     view = look.view
     horizon_ms = horizon_of(view.as_of_ms, view.as_of_ms, ports.venue.capabilities)
-    if journal.live() or journal.retired_through_ms() > horizon_ms:
+    if any(journal.read()) or journal.retired_through_ms() > horizon_ms:
         return None
     return view if ledger.positions() == view.positions else None
 

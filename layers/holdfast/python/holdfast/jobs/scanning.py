@@ -47,9 +47,9 @@ class Scanning:
         cache, now_ms = self._ports.cache, self._clock.now_ms()
         if not self._switches.scan_entries or now_ms - cache.scanned_at_ms < SCAN_EVERY_MS:
             return 0
-        brackets = Brackets(self._ports.store, self._account).open()
+        brackets, unreadable = Brackets(self._ports.store, self._account).read()
         positions = [stored.position for stored in Ledger(self._ports.store, self._account).positions().values()]
-        halted = any(bracket.state is BracketState.ATTENTION for bracket in brackets.values())
+        halted = unreadable or any(bracket.state is BracketState.ATTENTION for bracket in brackets.values())
         if halted or not self._has_room(positions, brackets.values()):
             return 0
         cache.scanned_at_ms = now_ms

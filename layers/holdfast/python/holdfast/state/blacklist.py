@@ -7,6 +7,7 @@ condition, so it fits into the transaction that closes the bracket.
 from holdfast.core.blacklist import BlacklistPolicy
 from holdfast.core.market import checked_market
 from holdfast.state.port import Delete, Item, Key, Put, Store, Table
+from holdfast.state.records import Unreadable, readable
 
 
 class Blacklist:
@@ -31,11 +32,16 @@ class Blacklist:
 
     def until_ms(self, policy: BlacklistPolicy, now_ms: int) -> dict[str, int]:
         """The markets that are refused now, and until when; one query. Exact, however late items are deleted."""
+        return self.read(policy, now_ms)[0]
+
+    def read(self, policy: BlacklistPolicy, now_ms: int) -> tuple[dict[str, int], tuple[Unreadable, ...]]:
+        """What `until_ms` has, and the stop losses that can't be read: their markets may be refused too."""
+        stops, left = readable("stop_loss", self._store.query(Table.CONTROL, self._pk), _stop)
         times: dict[str, list[int]] = {}
-        for item in self._store.query(Table.CONTROL, self._pk):
-            times.setdefault(_market(item), []).append(item["at_ms"])
-        found = {market: policy.until_ms(stops, now_ms) for market, stops in times.items()}
-        return {market: until_ms for market, until_ms in found.items() if until_ms}
+        for market, at_ms in stops:
+            times.setdefault(market, []).append(at_ms)
+        found = {market: policy.until_ms(stopped, now_ms) for market, stopped in times.items()}
+        return {market: until_ms for market, until_ms in found.items() if until_ms}, left
 
     def lift(self, market: str) -> int:
         """Forget a market's stop losses; how many there were."""
@@ -45,6 +51,9 @@ class Blacklist:
         return len(items)
 
 
-def _market(item: Item) -> str:
-    """No market id has a "#" in it."""
-    return str(item["sk"]).partition("#")[0]
+def _stop(item: Item) -> tuple[str, int]:
+    """Market and time of a stop loss. No market id has a "#" in it."""
+    at_ms = item["at_ms"]
+    if type(at_ms) is not int:
+        raise ValueError(f"its time is {at_ms!r}")
+    return str(item["sk"]).partition("#")[0], at_ms

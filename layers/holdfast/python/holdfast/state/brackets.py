@@ -12,6 +12,7 @@ from msgspec import structs
 from holdfast.core.bracket import Bracket
 from holdfast.core.trade import Trade
 from holdfast.state.port import Absent, Check, Delete, Equals, Item, Key, Put, Store, Table, Write
+from holdfast.state.records import Unreadable, decoded, readable
 
 _encoder = msgspec.json.Encoder()
 _brackets = msgspec.json.Decoder(Bracket)
@@ -27,14 +28,18 @@ class Brackets:
         self._trades_pk = f"TRADE#{account}"
 
     def open(self) -> dict[str, Bracket]:
-        """Every open bracket by market, in one query."""
-        items = self._store.query(Table.BRACKETS, self._account)
-        return {item["sk"]: _decoded(item) for item in items}
+        """Every open bracket that can be read, by market, in one query."""
+        return self.read()[0]
+
+    def read(self) -> tuple[dict[str, Bracket], tuple[Unreadable, ...]]:
+        """Every open bracket by market, in one query, and those that can't be read."""
+        found, left = readable("bracket", self._store.query(Table.BRACKETS, self._account), _decoded)
+        return {bracket.market: bracket for bracket in found}, left
 
     def get(self, market: str) -> Bracket | None:
-        """One market's open bracket."""
+        """One market's open bracket. Raises StoreError where it can't be read."""
         item = self._store.get(Key(Table.BRACKETS, self._account, market))
-        return _decoded(item) if item else None
+        return decoded("bracket", item, _decoded) if item else None
 
     def none_open(self, market: str) -> Check:
         """A transaction's condition that this market has no open bracket."""
@@ -76,7 +81,7 @@ class Brackets:
 
     def trades(self) -> list[Trade]:
         """Every closed trade of the account, oldest first. For reports, not for ticks."""
-        return [_trades.decode(item["trade"]) for item in self._store.query(Table.BRACKETS, self._trades_pk)]
+        return [decoded("trade", item, _trade) for item in self._store.query(Table.BRACKETS, self._trades_pk)]
 
 
 def _revision(bracket: Bracket) -> str:
@@ -89,4 +94,11 @@ def _unchanged(bracket: Bracket) -> Equals:
 
 
 def _decoded(item: Item) -> Bracket:
-    return structs.replace(_brackets.decode(item["bracket"]), version=item["version"])
+    bracket, version = _brackets.decode(item["bracket"]), item["version"]
+    if type(version) is not int or bracket.market != item["sk"]:
+        raise ValueError(f"it has version {version!r} and is of market {bracket.market}")
+    return structs.replace(bracket, version=version)
+
+
+def _trade(item: Item) -> Trade:
+    return _trades.decode(item["trade"])

@@ -20,7 +20,7 @@ from botocore.exceptions import (
 from holdfast.clock import Clock
 from holdfast.core.errors import ConditionFailedError, StoreError
 from holdfast.state.items import check_transaction, is_expired
-from holdfast.state.port import AbsentOrAtMost, Check, Delete, Equals, Item, Key, Put, Table, Write
+from holdfast.state.port import UNREADABLE, AbsentOrAtMost, Check, Delete, Equals, Item, Key, Put, Table, Write
 from holdfast.state.tables import PARTITION_KEY, SORT_KEY, TTL_ATTRIBUTE, TableNames
 from holdfast.state.wire import Wire, read_item, wire_item, wire_key, wire_value
 
@@ -83,7 +83,10 @@ class DynamoStore:
         return found
 
     def query(self, table: Table, pk: str, prefix: str = "") -> list[Item]:
-        """Every item of a partition whose sk starts with `prefix`, in order of sk; all pages."""
+        """Every item of a partition whose sk starts with `prefix`, in order of sk; all pages.
+
+        One that can't be read has its keys and `UNREADABLE` alone.
+        """
         condition, values = "#pk = :pk", {":pk": {"S": pk}}
         names = {"#pk": PARTITION_KEY}
         if prefix:
@@ -100,7 +103,7 @@ class DynamoStore:
         items: list[Item] = []
         while True:
             page = self._read(self._client.query, request)
-            items += [item for wire in page["Items"] if (item := self._live(wire)) is not None]
+            items += [item for wire in page["Items"] if (item := self._listed(wire)) is not None]
             if not page.get("LastEvaluatedKey"):
                 return items
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
@@ -131,6 +134,12 @@ class DynamoStore:
         if write.condition is not None:
             request |= _expression(write, self._clock.now_ms() // 1000)
         return request
+
+    def _listed(self, wire: Wire) -> Item | None:
+        try:
+            return self._live(wire)
+        except StoreError as error:
+            return {**read_item(_keys_of(wire)), UNREADABLE: str(error)}
 
     def _live(self, wire: Wire) -> Item | None:
         item = read_item(wire)
@@ -176,6 +185,10 @@ class DynamoStore:
         """Exponential back-off, the second half of it by chance."""
         longest = min(_FIRST_WAIT_MS << (attempt - 1), _LONGEST_WAIT_MS)
         self._clock.sleep_ms(longest // 2 + longest * self._jitter() // 2000)
+
+
+def _keys_of(wire: Wire) -> Wire:
+    return {name: wire[name] for name in (PARTITION_KEY, SORT_KEY)}
 
 
 _ACTIONS = {Put: "Put", Delete: "Delete", Check: "ConditionCheck"}

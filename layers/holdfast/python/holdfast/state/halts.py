@@ -9,6 +9,7 @@ from holdfast.core.risk import DayMark
 from holdfast.core.skew import SkewVerdict
 from holdfast.core.windows import TRADING, Window
 from holdfast.state.port import Delete, Item, Key, Put, Store, Table
+from holdfast.state.records import decoded
 
 
 class VenueNote(Struct, frozen=True):
@@ -90,10 +91,7 @@ class Halting:
     def pauses(self) -> dict[str, MarketPause]:
         """Markets that refused us lately."""
         items = self._store.query(Table.CONTROL, self._pauses_pk)
-        return {
-            item["sk"]: MarketPause(item["sk"], Refusal(item["reason"]), item["ticks"], item["until_ms"])
-            for item in items
-        }
+        return {item["sk"]: decoded("pause", item, _pause) for item in items}
 
     def pause(self, pause: MarketPause, forget_at_ms: int) -> None:
         """Record one more tick of refusals; the row of them is over when none follows by then."""
@@ -109,3 +107,7 @@ class Halting:
     def clear_pause(self, market: str) -> None:
         """The market takes orders again."""
         self._store.write(Delete(Key(Table.CONTROL, self._pauses_pk, market)))
+
+
+def _pause(item: Item) -> MarketPause:
+    return MarketPause(item["sk"], Refusal(item["reason"]), item["ticks"], item["until_ms"])

@@ -72,7 +72,7 @@ def holds(write: Write, item: Item | None) -> bool:
 def is_expired(item: Item, now_ms: int) -> bool:
     """Whether the TTL has passed. DynamoDB deletes late, so an expired item counts as absent everywhere."""
     ttl = item.get(TTL_ATTRIBUTE)
-    return ttl is not None and ttl * 1000 <= now_ms
+    return type(ttl) is int and ttl * 1000 <= now_ms
 
 
 def _copied(name: str, value: Any) -> Any:

@@ -22,6 +22,7 @@ from holdfast.state.port import (
     Table,
     Write,
 )
+from holdfast.state.records import Unreadable, readable
 
 # Longer than any order rests: where the venue keeps no id of ours, the index alone says that an order is ours.
 ORDER_INDEX_DAYS = 400
@@ -50,8 +51,13 @@ class Journal:
         self._watermark = Key(Table.CONTROL, f"WATERMARK#{account}", "orders")
 
     def live(self) -> list[JournalEntry]:
-        """Every entry that is not retired; each job's oldest first, by fence and number: writers' clocks disagree."""
-        return [_decoder.decode(item["entry"]) for item in self._store.query(Table.CONTROL, self._pk)]
+        """Every entry that is not retired and can be read, as `read` has them."""
+        return self.read()[0]
+
+    def read(self) -> tuple[list[JournalEntry], tuple[Unreadable, ...]]:
+        """Every entry that is not retired; each job's oldest first, by fence and number: writers' clocks disagree.
+        Beside them those that can't be read."""
+        return readable("journal_entry", self._store.query(Table.CONTROL, self._pk), _entry)
 
     def open(self, entry: JournalEntry, lease: Lease, claims: Sequence[Claim] = ()) -> None:
         """Record a write before it is sent, with the claims of its orders: all of it or nothing.
@@ -149,3 +155,7 @@ class Journal:
             for item in entry.items
             if item.order_id and not item.is_unknown and entry.operation == "place"
         ]
+
+
+def _entry(item: Item) -> JournalEntry:
+    return _decoder.decode(item["entry"])

@@ -11,6 +11,7 @@ from msgspec import structs
 from holdfast.core.errors import ConditionFailedError, StoreError
 from holdfast.core.positions import LedgerLine, Position
 from holdfast.state.port import Absent, Equals, Item, Key, Put, Store, Table, Write
+from holdfast.state.records import decoded
 
 _MAX_CONFLICTS = 8
 # A transaction holds 100 writes: two lines a fill and one position.
@@ -41,16 +42,17 @@ class Ledger:
 
     def positions(self) -> dict[str, StoredPosition]:
         """Every position of the account by market, flat ones included."""
-        return {item["sk"]: _position(item) for item in self._store.query(Table.POSITIONS, self._account)}
+        items = self._store.query(Table.POSITIONS, self._account)
+        return {item["sk"]: decoded("position", item, _position) for item in items}
 
     def position(self, market: str) -> StoredPosition:
         """One market's position."""
         item = self._store.get(Key(Table.POSITIONS, self._account, market))
-        return _position(item) if item else StoredPosition(Position(market))
+        return decoded("position", item, _position) if item else StoredPosition(Position(market))
 
     def lines(self) -> list[LedgerLine]:
         """Every line of the account in order of key. For reports and audits, not for ticks."""
-        return [_line(item) for item in self._store.query(Table.LEDGER, self._account)]
+        return [decoded("ledger line", item, _line) for item in self._store.query(Table.LEDGER, self._account)]
 
     def watermark(self) -> Watermark:
         """How far fills have been read."""

@@ -14,6 +14,7 @@ from holdfast.core.market import checked_market
 from holdfast.core.strategy import Strategy
 from holdfast.state.brackets import Brackets
 from holdfast.state.port import Absent, Check, Delete, Equals, Item, Key, Put, Store, Table
+from holdfast.state.records import decoded
 
 MODES = ("quote", "protect")
 DEFAULT_STRATEGY = "holdfast.core.quoting:InventorySkewQuotes"
@@ -57,12 +58,12 @@ class MarketConfigs:
 
     def list(self) -> list[MarketConfig]:
         """Every config in order of market."""
-        return [_config(item) for item in self._store.query(Table.MARKETS, self._account)]
+        return [decoded("market", item, _config) for item in self._store.query(Table.MARKETS, self._account)]
 
     def get(self, market: str) -> MarketConfig | None:
         """One market's config."""
         item = self._store.get(self._key(market))
-        return _config(item) if item else None
+        return decoded("market", item, _config) if item else None
 
     def save(self, config: MarketConfig) -> MarketConfig:
         """Replace the version that `config` carries (0: there must be none); returns it with its new version.

@@ -13,6 +13,10 @@ from msgspec import Struct
 
 Item = dict[str, Any]
 
+UNREADABLE = "unreadable!"
+"""The attribute that `Store.query` gives, with the reason, instead of all others but the keys, where an item has
+something that no Holdfast wrote: one such item holds up no other."""
+
 
 class Table(StrEnum):
     """The five tables (design section 4)."""

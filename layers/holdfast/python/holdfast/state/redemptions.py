@@ -8,6 +8,7 @@ from holdfast.core.errors import ConditionFailedError, LeaseLostError
 from holdfast.core.redemption import Redemption
 from holdfast.state.leases import Lease
 from holdfast.state.port import Absent, Equals, Item, Put, Store, Table
+from holdfast.state.records import decoded
 
 # Longer than any list could still show what was redeemed.
 _KEPT_DAYS = 30
@@ -26,7 +27,7 @@ class Redemptions:
     def all(self) -> Mapping[str, Redemption]:
         """The latest attempt at every condition."""
         items = self._store.query(Table.CONTROL, self._pk)
-        return {item["sk"]: _decoder.decode(item["record"]) for item in items}
+        return {item["sk"]: decoded("redemption", item, _record) for item in items}
 
     def open(self, record: Redemption, lease: Lease) -> None:
         """Record an attempt before it is sent. Raises LeaseLostError where lease or record were taken over."""
@@ -51,3 +52,7 @@ class Redemptions:
         if record.ended_at_ms and not record.is_given_up:
             item["ttl"] = record.ended_at_ms // 1000 + _KEPT_DAYS * 86_400
         return item
+
+
+def _record(item: Item) -> Redemption:
+    return _decoder.decode(item["record"])

@@ -10,6 +10,7 @@ from msgspec import Struct
 from holdfast.core.errors import ConditionFailedError
 from holdfast.core.requests import Request, RequestState
 from holdfast.state.port import Absent, Check, Delete, Equals, Item, Key, Put, Store, Table, Write
+from holdfast.state.records import Unreadable, decoded, readable
 
 KEPT_DAYS = 14
 """SQS keeps a message this long at most: no duplicate of it comes later."""
@@ -53,13 +54,18 @@ class Requests:
         return True
 
     def open(self) -> list[StoredRequest]:
-        """Every request that is not decided, the expired ones too, oldest first; one query."""
-        found = [_stored(item) for item in self._store.query(Table.CONTROL, self._pk, _OPEN)]
-        return sorted(found, key=lambda stored: (stored.request.requested_at_ms, stored.request.request_id))
+        """Every request that is not decided and can be read, the expired ones too, oldest first; one query."""
+        return self.read()[0]
+
+    def read(self) -> tuple[list[StoredRequest], tuple[Unreadable, ...]]:
+        """What `open` has, and the undecided ones that can't be read."""
+        found, left = readable("request", self._store.query(Table.CONTROL, self._pk, _OPEN), _stored)
+        found.sort(key=lambda stored: (stored.request.requested_at_ms, stored.request.request_id))
+        return found, left
 
     def known(self) -> list[StoredRequest]:
-        """Every request that is still known, latest change first. For people, not for ticks."""
-        found = [_stored(item) for item in self._store.query(Table.CONTROL, self._pk)]
+        """Every request that is still known and can be read, latest change first. For people, not for ticks."""
+        found, _ = readable("request", self._store.query(Table.CONTROL, self._pk), _stored)
         return sorted(found, key=lambda stored: (-stored.at_ms, stored.request.request_id))
 
     def taking(self, request: Request, now_ms: int, words: str = "") -> tuple[Write, ...]:
@@ -80,7 +86,7 @@ class Requests:
         if item is None or item["state"] != RequestState.TAKEN.value:
             return False
         try:
-            self._store.write(self.finishing(_stored(item).request, now_ms, reason, words))
+            self._store.write(self.finishing(decoded("request", item, _stored).request, now_ms, reason, words))
         except ConditionFailedError:
             return False
         return True
@@ -135,10 +141,5 @@ class Requests:
 
 
 def _stored(item: Item) -> StoredRequest:
-    return StoredRequest(
-        request=_decoder.decode(item["request"]),
-        state=RequestState(item["state"]),
-        at_ms=item["at_ms"],
-        reason=item["reason"],
-        words=item["words"],
-    )
+    fields = {name: item[name] for name in ("state", "at_ms", "reason", "words")}
+    return msgspec.convert({"request": _decoder.decode(item["request"]), **fields}, StoredRequest)
