@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 from benchmarks.measure import take_turns, verdict
-from benchmarks.sdk_environment import SdkAbsentError, sdk_python
 from holdfast.core.market import Side
 from holdfast.core.orders import Placement, Purpose, TargetOrder
 from holdfast.venues.polymarket.headers import ApiCredentials
 from holdfast.venues.polymarket.order import SCALE, OrderBuilder, WireOrder
 from holdfast.venues.polymarket.signer import LocalSigner, SignatureType
+from local.environments import EnvironmentAbsentError, environment_python
 
 MOST_SIGN_US = 100.0
 MOST_PLACE_US = 250.0
@@ -76,8 +76,8 @@ def main() -> bool:
 
 def _print_sdks() -> None:
     try:
-        python = sdk_python(SDK_ENVIRONMENT, SDKS)
-    except SdkAbsentError as absent:
+        python = environment_python(SDK_ENVIRONMENT, SDKS)
+    except EnvironmentAbsentError as absent:
         print(f"the official SDKs are not here: {absent}")
         return
     order = {

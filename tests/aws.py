@@ -1,11 +1,17 @@
-"""The AWS stand-in as a fixture: one for the whole run, since a stage of its own keeps tests apart."""
+"""AWS engines as fixtures: one of each for the whole run, since a stage of its own keeps tests apart."""
 
 from collections.abc import Iterator
 from itertools import count
 
 import pytest
 
+from local.aws.engine import AwsEngine
+from local.aws.ministack import Ministack
 from local.aws.stand_in import LocalAws
+from local.environments import EnvironmentAbsentError
+
+ENGINES = {"moto": "local_aws", "ministack": "ministack"}
+"""The fixture of each engine by its name."""
 
 _stages = count()
 
@@ -16,9 +22,26 @@ def local_aws() -> Iterator[LocalAws]:
         yield aws
 
 
+@pytest.fixture(scope="session")
+def ministack() -> Iterator[Ministack]:
+    """The second engine; its tests skip with the reason where it can't be installed."""
+    engine = Ministack()
+    try:
+        engine.start()
+    except EnvironmentAbsentError as absent:
+        pytest.skip(f"ministack can't be installed here: {absent}")
+    yield engine
+    engine.stop()
+
+
 @pytest.fixture
 def stage(local_aws: LocalAws) -> str:
     """A stage with empty tables."""
+    return new_stage(local_aws)
+
+
+def new_stage(engine: AwsEngine) -> str:
+    """Another stage with empty tables."""
     name = f"t{next(_stages)}"
-    local_aws.create_stage(name)
+    engine.create_stage(name)
     return name

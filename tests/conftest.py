@@ -1,3 +1,3 @@
-from tests.aws import local_aws, stage
+from tests.aws import local_aws, ministack, stage
 
-__all__ = ["local_aws", "stage"]
+__all__ = ["local_aws", "ministack", "stage"]

@@ -11,8 +11,7 @@ from holdfast.core.errors import ConditionFailedError, InvalidInputError
 from holdfast.state.dynamodb import DynamoStore
 from holdfast.state.memory import MemoryStore
 from holdfast.state.port import Absent, AbsentOrAtMost, Check, Delete, Equals, Store, Table
-from holdfast.state.tables import TableNames
-from tests.state.items import NOW_MS, NOW_S, key, put
+from tests.state.items import NOW_S, key, put
 
 
 def _all_at_once(workers: int, work: object) -> list[int]:
@@ -89,9 +88,7 @@ _checks = st.builds(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.one_of(_puts, _deletes, _checks), min_size=1, max_size=3), max_size=8))
-def test_adapters_agree_on_any_history(local_aws: object, stage: str, history: list[list[object]]) -> None:
-    clock = VirtualClock(NOW_MS)
-    dynamo = DynamoStore(local_aws.clients().dynamodb, TableNames(stage), clock, lambda: 0)  # type: ignore[attr-defined]
+def test_adapters_agree_on_any_history(dynamo: DynamoStore, clock: VirtualClock, history: list[list[object]]) -> None:
     for item in dynamo.query(Table.CONTROL, "p"):
         dynamo.write(Delete(key(item["sk"])))
     for sk in "abc":

@@ -5,7 +5,6 @@ import random
 import subprocess
 from pathlib import Path
 
-from benchmarks.sdk_environment import SdkAbsentError, sdk_python
 from benchmarks.signing import SDK_ENVIRONMENT, SDKS
 from holdfast.core.errors import InvalidInputError
 from holdfast.core.market import Side
@@ -13,6 +12,7 @@ from holdfast.core.orders import Placement, Purpose, TargetOrder, TimeInForce
 from holdfast.venues.polymarket.order import SCALE, OrderBuilder, meant_expiry_ms, salt_of
 from holdfast.venues.polymarket.signer import LocalSigner, SignatureType
 from holdfast.venues.polymarket.typed_data import ZERO_WORD, checksum_address
+from local.environments import EnvironmentAbsentError, environment_python
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "polymarket_sdks.py"
 KEY = "0x" + "4f3edf983ac636a65a842ce7c78d9aa706d3b113bce9c46f30d7d21715b23b1d"
@@ -100,8 +100,8 @@ def ours(order, made):
 
 
 def ask_sdk(name, orders, **more):
-    """What one SDK says, from its own process. Raises SdkAbsentError where it can't be installed."""
-    python = sdk_python(SDK_ENVIRONMENT, SDKS)
+    """What one SDK says, from its own process. Raises EnvironmentAbsentError where it can't be installed."""
+    python = environment_python(SDK_ENVIRONMENT, SDKS)
     salted = [order | {"salt": salt_of(order["identity"])} for order in orders]
     given = {"sdk": name, "key": KEY, "owner": OWNER, "wallets": WALLETS, "orders": salted, **more}
     done = subprocess.run(  # noqa: S603
@@ -111,4 +111,4 @@ def ask_sdk(name, orders, **more):
     return json.loads(done.stdout)
 
 
-__all__ = ["SdkAbsentError", "ask_sdk", "builders", "ours", "random_orders"]
+__all__ = ["EnvironmentAbsentError", "ask_sdk", "builders", "ours", "random_orders"]

@@ -7,12 +7,12 @@ from random import Random
 
 import pytest
 
-from benchmarks.sdk_environment import SdkAbsentError, sdk_python
 from holdfast.core.errors import InvalidInputError
 from holdfast.venues.polymarket.contract_calls import condition_of, redeem_condition, redeem_position
 from holdfast.venues.polymarket.relay_request import deposit_wallet_request, safe_request
 from holdfast.venues.polymarket.signer import LocalSigner
 from holdfast.venues.polymarket.typed_data import POLYGON, checksum_address
+from local.environments import EnvironmentAbsentError, environment_python
 
 CASES = 400
 CLIENT = Path(__file__).parent / "polymarket_relay_client.py"
@@ -55,8 +55,9 @@ def ours(case: dict[str, object]) -> str:
 @pytest.mark.parametrize("kind", ["WALLET", "SAFE"])
 def test_requests_are_the_sdks_byte_for_byte(kind: str) -> None:
     try:
-        python = sdk_python("polymarket-client-0.14.0-relay", ["polymarket-client==0.14.0", "coincurve==21.0.0"])
-    except SdkAbsentError as error:
+        requirements = ["polymarket-client==0.14.0", "coincurve==21.0.0"]
+        python = environment_python("polymarket-client-0.14.0-relay", requirements)
+    except EnvironmentAbsentError as error:
         pytest.skip(f"the official SDK can't be installed here: {error}")
     chance = Random(f"relay {kind}")
     cases = [random_case(chance, kind) for _ in range(CASES)]

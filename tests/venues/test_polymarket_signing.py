@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.venues.polymarket.headers import ApiCredentials, login_headers
 from holdfast.venues.polymarket.signer import LocalSigner
-from tests.venues.polymarket_random import KEY, OWNER, SdkAbsentError, ask_sdk, builders, ours, random_orders
+from tests.venues.polymarket_random import KEY, OWNER, EnvironmentAbsentError, ask_sdk, builders, ours, random_orders
 
 # 10,000 take half a minute; the default keeps the test run short.
 COUNT = int(os.environ.get("HOLDFAST_SIGNED_ORDERS", "1000"))
@@ -17,7 +17,7 @@ SECRET, PASSPHRASE = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LS1fXw", "pass-phrase"
 def told(name, orders, **more):
     try:
         return ask_sdk(name, orders, **more)
-    except SdkAbsentError as absent:
+    except EnvironmentAbsentError as absent:
         pytest.skip(f"the official SDKs can't be installed here: {absent}")
 
 

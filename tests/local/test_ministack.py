@@ -1,0 +1,83 @@
+"""The second engine as a process: what it listens on, what is left when it stops, and what it says when it can't."""
+
+import os
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+
+from local.aws import ministack as module
+from local.aws.ministack import Ministack, MinistackError
+from local.environments import EnvironmentAbsentError, environment_python
+from tests.aws import new_stage
+
+LISTENING = "0A"
+
+
+def _listeners(process: int) -> set[str]:
+    """Addresses, in hexadecimal, on which a process listens."""
+    held = {os.readlink(each) for each in Path(f"/proc/{process}/fd").iterdir() if each.is_symlink()}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{process}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == LISTENING and f"socket:[{fields[9]}]" in held:
+                found.add(fields[1])
+    return found
+
+
+def test_it_listens_on_loopback_alone(ministack: Ministack) -> None:
+    if sys.platform != "linux":
+        pytest.skip("listeners are read from /proc")
+    assert ministack._process is not None
+    port = int(ministack.endpoint_url.rpartition(":")[2])
+    ministack.clients().sqs.list_queues()
+    assert _listeners(ministack._process.pid) == {f"0100007F:{port:04X}"}
+
+
+def test_environment_alone_leads_a_program_to_it(ministack: Ministack, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ministack.environment().items():
+        monkeypatch.setenv(name, value)
+    stage = new_stage(ministack)
+    session = boto3.session.Session()
+    assert f"holdfast-{stage}-control" in session.client("dynamodb").list_tables()["TableNames"]
+    assert session.client("sts").get_caller_identity()["Account"] == ministack.access_key
+
+
+def test_it_starts_empty_and_leaves_nothing(ministack: Ministack) -> None:
+    new_stage(ministack)
+    with Ministack("eu-west-1") as other:
+        assert other.clients().dynamodb.list_tables()["TableNames"] == []
+        log, process = other.log, other._process
+        assert process is not None
+        with pytest.raises(RuntimeError, match="running already"):
+            other.start()
+    assert process.poll() is not None
+    assert not log.parent.exists()
+    other.stop()
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = other.endpoint_url
+
+
+def test_what_it_said_is_in_the_error_where_it_does_not_serve(
+    ministack: Ministack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = int(ministack.endpoint_url.rpartition(":")[2])
+    monkeypatch.setattr(module, "_free_port", lambda: taken)
+    second = Ministack()
+    with pytest.raises(MinistackError, match="already in use"):
+        second.start()
+    assert second._process is None
+
+
+def test_an_environment_that_can_not_be_had_is_an_error_that_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(EnvironmentAbsentError, match="ministack"):
+        Ministack().start()
+    with pytest.raises(EnvironmentAbsentError, match="nowhere"):
+        environment_python("odd", [], python="/nowhere/python")
+    assert not list(tmp_path.glob("holdfast/*/bin"))
