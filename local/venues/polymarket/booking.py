@@ -52,10 +52,11 @@ def cancel_resting(state: ExchangeState, order: Order, reason: EndReason, at_ms:
 
 
 def record(state: ExchangeState, orders: Iterable[Order], at_ms: int) -> None:
-    """Keep versions of changed orders for reads."""
+    """Keep versions of changed orders for reads, and what their markets are quoted at now."""
     for order in orders:
         order.updated_at_ms = at_ms
         state.users[order.user].record_order(order, at_ms)
+        state.markets[order.market].quoted(at_ms)
 
 
 def cover(state: ExchangeState, user: User, at_ms: int) -> None:

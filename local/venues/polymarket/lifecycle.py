@@ -52,6 +52,7 @@ class Tape:
         market.volume += size
         market.turnover += size * price
         executions = market.engine.apply_trade(price, size, aggressor, now_ms)
+        market.quoted(now_ms)
         book(self._state, market, executions, now_ms)
         return executions
 
@@ -63,11 +64,13 @@ class Tape:
             if self._matches(market, now_ms):
                 for change in self._held.pop(name):
                     book(self._state, market, change(now_ms), now_ms)
+                market.quoted(now_ms)
 
     def _book_change(self, market: Market, change: Change, *, whole: bool = False) -> list[Execution]:
         now_ms = self._state.advance()
         if self._matches(market, now_ms):
             executions = change(now_ms)
+            market.quoted(now_ms)
             if executions:
                 book(self._state, market, executions, now_ms)
             return executions

@@ -144,6 +144,7 @@ IP_LIMITS = {
     "GET /midpoint": 1_500,
     "POST /books": 500,
     "GET /tick-size": 200,
+    "GET /prices-history": 1_000,
     "GET /ok": 100,
     "GET /data/order/{order_id}": 900,
     "GET /data/orders": 500,

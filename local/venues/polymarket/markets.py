@@ -15,6 +15,7 @@ from holdfast.core.matching import MatchingEngine
 from local.venues.polymarket.eip712 import DOMAINS, Domain, keccak
 from local.venues.polymarket.fees import FeeSchedule
 from local.venues.polymarket.wire import ONE, SCALE
+from local.venues.prices import MinuteSeries
 
 # Tick (price units) to the decimals that the amounts of an order may have (facts polymarket section 4).
 AMOUNT_DECIMALS = {1_000: 3, 100: 4, 50: 5, 25: 6, 10: 5, 1: 6}
@@ -74,6 +75,7 @@ class Market:
         self.resolved_at_ms = 0
         self.last_price = 0
         self.volume = self.turnover = 0
+        self.middle = MinuteSeries()
 
     @property
     def domain(self) -> Domain:
@@ -95,6 +97,15 @@ class Market:
     def accepts(self, price: int) -> bool:
         """Whether a price is on the grid, from one tick to one less than $1."""
         return price % self.tick == 0 and self.tick <= price <= ONE - self.tick
+
+    def quoted(self, at_ms: int) -> None:
+        """Remember what it is worth now, in halves of a price unit of the first token: the middle of its book, or its
+        last trade where a side is empty."""
+        bid, ask = self.engine.best_bid, self.engine.best_ask
+        if bid is not None and ask is not None:
+            self.middle.record(at_ms, bid + ask)
+        elif self.last_price:
+            self.middle.record(at_ms, 2 * self.last_price)
 
     def ladder(self, outcome: int, side: Side) -> list[Level]:
         """One side of an outcome's public book, best first."""

@@ -63,6 +63,7 @@ ROUTES = (
     _open("/price", public.get_price),
     _open("/midpoint", public.get_midpoint),
     _open("/last-trade-price", public.get_last_price),
+    _open("/prices-history", public.get_price_history),
     _open("/tick-size", public.get_tick_size),
     _open("/tick-size/{token_id}", public.get_tick_size),
     _open("/neg-risk", public.get_neg_risk),

@@ -14,7 +14,7 @@ from holdfast.core.errors import InvalidInputError
 
 PERIOD = 14
 CANDLES = 100
-"""How many candles an ATR is worked out from, where there are so many: (13/14)^85 of its first average is left, 0.2 %."""
+"""How many candles an ATR is worked out from, where there are so many: 0.2 % of its first average is left then."""
 
 
 def wilder_atr(candles: Sequence[Candle], period: int = PERIOD) -> int | None:

@@ -1,8 +1,8 @@
 """Candles: how far a price went within equal spans of time, and how they are formed where a venue gives single prices.
 
-Formed candles, or bars, know the price at their points alone: what it did between two of them is not seen, so that an
-ATR of bars is never more than that of the trades themselves. A bar of few points would show too little of it, and a stop
-would stand too near; it is left out, like a span without any.
+Formed candles, or bars, know the price at their points alone: how far it went between two of them is not seen, so an
+ATR of bars is rather too small than too large. A bar of few points would show too little of it, and a stop would stand
+too near: it is left out, like a span without any.
 """
 
 from collections.abc import Sequence
