@@ -10,6 +10,7 @@ from functions.messages import serve_each
 from functions.settings import required
 from holdfast.assembly import assemble
 from holdfast.clock import Clock, SystemClock
+from holdfast.deployed import QUEUE_URL_VARIABLE, STAGE_VARIABLE, metrics_namespace
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.schedule import TickMessage, check_time, decode, encode, follow_ups, is_due, is_stale
 from holdfast.state.accounts import Account, Accounts, SecretsManager
@@ -42,7 +43,7 @@ class Runtime:
     """Serves a job's tick messages. Accounts, secrets and venue connections are made at their first tick and kept."""
 
     def __init__(self, job: Job, clients: AwsClients, stage: str, queue_url: str, writer: str, clock: Clock) -> None:
-        self.telemetry = PowertoolsTelemetry(job.name)
+        self.telemetry = PowertoolsTelemetry(job.name, metrics_namespace(stage))
         self._job = job
         self._clients = clients
         self._stage = stage
@@ -57,7 +58,7 @@ class Runtime:
     @classmethod
     def from_environment(cls, job: Job, writer: str) -> "Runtime":
         """Configured by HOLDFAST_STAGE and HOLDFAST_QUEUE_URL. Raises InvalidInputError where one is missing."""
-        stage, queue_url = required("HOLDFAST_STAGE"), required("HOLDFAST_QUEUE_URL")
+        stage, queue_url = required(STAGE_VARIABLE), required(QUEUE_URL_VARIABLE)
         return cls(job, AwsClients(), stage, queue_url, writer, SystemClock())
 
     def serve(self, body: str) -> None:
@@ -143,7 +144,7 @@ class JobFunction:
         """Run one tick for each message. A message that can't be used goes to the dead-letter queue by itself."""
         runtime = self.runtime = self.runtime or Runtime.from_environment(self.job, writer=context.log_stream_name)
         try:
-            return serve_each(event, context, runtime.telemetry, lambda record: runtime.serve(record.body))
+            return serve_each(event, runtime.telemetry, lambda message: runtime.serve(message.body))
         finally:
             runtime.telemetry.flush()
 

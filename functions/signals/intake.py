@@ -6,6 +6,12 @@ from functions.settings import required
 from holdfast.clock import Clock, SystemClock
 from holdfast.core.requests import ExitRequest, Request
 from holdfast.core.signals import Signal, decode, request_of
+from holdfast.deployed import (
+    BRACKETS_QUEUE_URL_VARIABLE,
+    EXECUTE_QUEUE_URL_VARIABLE,
+    STAGE_VARIABLE,
+    metrics_namespace,
+)
 from holdfast.jobs.schedule import encode, tick_now
 from holdfast.state.accounts import Accounts
 from holdfast.state.aws import AwsClients
@@ -20,7 +26,7 @@ class Intake:
     """Takes signals. It knows tables and queues, but no venue and no secret."""
 
     def __init__(self, clients: AwsClients, stage: str, execute_url: str, brackets_url: str, clock: Clock) -> None:
-        self.telemetry = PowertoolsTelemetry("signals")
+        self.telemetry = PowertoolsTelemetry("signals", metrics_namespace(stage))
         self._clients = clients
         self._execute_url, self._brackets_url = execute_url, brackets_url
         self._clock = clock
@@ -33,8 +39,8 @@ class Intake:
 
         Raises InvalidInputError where one is missing.
         """
-        stage = required("HOLDFAST_STAGE")
-        urls = required("HOLDFAST_EXECUTE_QUEUE_URL"), required("HOLDFAST_BRACKETS_QUEUE_URL")
+        stage = required(STAGE_VARIABLE)
+        urls = required(EXECUTE_QUEUE_URL_VARIABLE), required(BRACKETS_QUEUE_URL_VARIABLE)
         return cls(AwsClients(), stage, *urls, SystemClock())
 
     def serve(self, body: str, sent_at_ms: int) -> None:

@@ -10,6 +10,7 @@ import pytest
 from functions.execute import handler
 from functions.runtime import Runtime
 from holdfast.core.errors import InvalidInputError
+from holdfast.deployed import metrics_namespace
 from holdfast.jobs.schedule import TickMessage, decode, encode, follow_ups, is_due, is_stale
 from holdfast.state.markets import DEFAULT_STRATEGY, MarketConfig, MarketConfigs
 from local.aws.stand_in import LocalAws
@@ -75,7 +76,7 @@ def test_a_message_is_a_tick_and_its_duplicate_is_none(
     assert ("BATCH_PLACE_SUMMARY", None) in events
     assert ("TICK_SKIPPED", "duplicate") in events
     printed = capsys.readouterr().out
-    assert '"Namespace":"Holdfast"' in printed
+    assert f'"Namespace":"{metrics_namespace(deployed.stage)}"' in printed
     assert "PRIVATE KEY" not in printed + caplog.text + "".join(str(vars(record)) for record in caplog.records)
 
 

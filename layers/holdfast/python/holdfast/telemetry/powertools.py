@@ -19,7 +19,7 @@ class PowertoolsTelemetry:
     counted in `failures` and logged; it never raises (facts aws section 5: one bad set poisons the shared provider).
     """
 
-    def __init__(self, service: str, namespace: str = "Holdfast") -> None:
+    def __init__(self, service: str, namespace: str) -> None:
         self._service = service
         self._namespace = namespace
         self._logger = Logger(service=service)
