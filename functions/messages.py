@@ -1,30 +1,37 @@
-"""SQS messages of one invocation, each on its own: partial batch responses, and a word on every one that failed."""
+"""SQS messages of one invocation, each on its own: partial batch responses, and a word on every one that failed.
+
+Powertools' batch utility does the same, at 60 ms of every cold start: it brings the data classes of all events.
+"""
 
 from collections.abc import Callable
-from typing import Any
-
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from aws_lambda_powertools.utilities.typing import LambdaContext
+from typing import Any, NamedTuple
 
 from holdfast.telemetry.port import Level, Telemetry
 
-_processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+class Message(NamedTuple):
+    """One message; `sent_at_ms` is when the queue took it, 0 where the event does not say."""
+
+    message_id: str
+    body: str
+    sent_at_ms: int
 
 
-def serve_each(
-    event: dict[str, Any], context: LambdaContext, telemetry: Telemetry, serve: Callable[[SQSRecord], None]
-) -> dict[str, Any]:
+def serve_each(event: dict[str, Any], telemetry: Telemetry, serve: Callable[[Message], None]) -> dict[str, Any]:
     """Serve every message; the answer names those that raised. The queue delivers these again, and what fails every
     time goes to the dead-letter queue by itself."""
-
-    def one(record: SQSRecord) -> None:
+    failed = []
+    for record in event["Records"]:
+        message = _message(record)
         try:
-            serve(record)
-        except Exception as error:
-            # The batch processor only counts it; a person must be able to see why.
-            telemetry.event("MESSAGE_FAILED", Level.ERROR, message_id=record.message_id, error=repr(error))
+            serve(message)
+        except Exception as error:  # noqa: BLE001 - the queue keeps it, and a person must be able to see why
+            telemetry.event("MESSAGE_FAILED", Level.ERROR, message_id=message.message_id, error=repr(error))
             telemetry.metric("MessagesFailed", 1)
-            raise
+            failed.append({"itemIdentifier": message.message_id})
+    return {"batchItemFailures": failed}
 
-    return dict(process_partial_response(event, one, _processor, context))
+
+def _message(record: dict[str, Any]) -> Message:
+    sent_at_ms = record.get("attributes", {}).get("SentTimestamp", 0)
+    return Message(record["messageId"], record["body"], int(sent_at_ms))

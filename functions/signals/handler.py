@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.messages import serve_each
+from functions.messages import Message, serve_each
 from functions.signals.intake import Intake
 
 _intake: Intake | None = None
@@ -15,11 +14,11 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Store what each message asks for. A message that can't be used goes to the dead-letter queue by itself."""
     intake = _current_intake()
 
-    def serve(record: SQSRecord) -> None:
-        intake.serve(record.body, int(record.attributes.sent_timestamp or 0))
+    def serve(message: Message) -> None:
+        intake.serve(message.body, message.sent_at_ms)
 
     try:
-        answer = serve_each(event, context, intake.telemetry, serve)
+        answer = serve_each(event, intake.telemetry, serve)
         intake.wake()
         return answer
     finally:
