@@ -19,7 +19,7 @@ from holdfast.state.memory import MemoryStore
 from holdfast.state.parameters import MemoryParameters
 from holdfast.state.switches import SwitchBoard
 from holdfast.telemetry.memory import MemoryTelemetry
-from holdfast.venues.port import Access, Balance, OpenOrders, VenueStatus
+from holdfast.venues.port import Access, Balance, OpenOrders, PriceEvidence, VenueStatus
 
 ACCOUNT = "bench"
 
@@ -80,6 +80,9 @@ class MemoryVenue:
             asks = [(mid + 100 * level, 10_000 * level) for level in range(1, 21)]
             books[market] = OrderBook(market, bids, asks, now_ms)
         return books
+
+    def price_evidence(self, markets: Sequence[str], since_ms: int) -> dict[str, PriceEvidence]:
+        return {}
 
     def open_orders(self) -> OpenOrders:
         return OpenOrders(tuple(self._orders.values()), self._clock.now_ms(), self._clock.now_ms())

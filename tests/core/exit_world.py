@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import structs
 
-from holdfast.core.book import OrderBook
+from holdfast.core.book import LastTrade, OrderBook
 from holdfast.core.bracket import Bracket, BracketState, Entry, ExitMode, Levels
 from holdfast.core.exits import Decision, ExitRules, decide
 from holdfast.core.legs import NO_LEGS, Legs
@@ -58,6 +58,9 @@ def decided(
     return decide(of, prices, legs, rules, market, now_ms, held)
 
 
-def book(bids: dict[int, int], asks: dict[int, int], at_ms: int = NOW) -> OrderBook:
-    """A market's book of now."""
-    return OrderBook("M", bids.items(), asks.items(), at_ms)
+def book(
+    bids: dict[int, int], asks: dict[int, int], at_ms: int = NOW, traded: int | None = None, mirror: str = ""
+) -> OrderBook:
+    """A market's book of now, last traded now."""
+    trade = LastTrade(traded, NOW) if traded is not None else None
+    return OrderBook("M", bids.items(), asks.items(), at_ms, mirror=mirror, one=ONE, last_trade=trade)

@@ -79,6 +79,60 @@ def test_a_crash_in_a_wide_book_is_not_sold_to_its_lowest_bid():
     assert "the ask 0.3000 confirms it" in exit.reason
 
 
+@pytest.mark.parametrize(
+    ("bid", "ask", "traded", "sold_from"),
+    [(3_000, 5_500, 3_200, 3_200), (3_000, 5_500, 2_900, 3_000), (4_000, 5_400, 4_900, 4_400)],
+)
+def test_what_a_trade_confirms_is_sold_from_the_trades_price(bid, ask, traded, sold_from):
+    """A floor a market's width below an ask of 0.55 takes no bid of 0.30: the exit would be sent for ever."""
+    exit = decided(bracket(), mark(bid, ask, last_trade=traded, last_trade_at_ms=NOW)).exit
+    assert exit.mark == sold_from
+    assert f"the last trade 0.{traded} confirms it" in exit.reason
+
+
+def test_its_own_sales_do_not_walk_an_exits_floor_down_as_last_trades():
+    """homerun ef70fea3 in a wide book: what we sold for is the last trade now, and no new price."""
+    begun = Exit(HARD, "stop", NOW, 3_000, 5_000, 3_200, 1_000)
+    of = bracket(state=BracketState.EXITING, exit=begun)
+    assert decided(of, mark(2_500, 5_500, last_trade=2_600, last_trade_at_ms=NOW)).marked is None
+
+
+@pytest.mark.parametrize(("source", "blind"), [(HARD, False), (SOFT, True)])
+def test_a_hard_stop_that_was_confirmed_once_goes_on_without_its_witness(source, blind):
+    """The trade is older by the next attempt: that is no new doubt, and nobody is called for it."""
+    of = bracket(state=BracketState.EXITING, exit=Exit(source, "stop", NOW, 3_000, 5_000, 3_200, 1_000))
+    decision = decided(of, mark(3_000, 5_500))
+    assert (bool(decision.blind), decision.take_liquidity) == (blind, source is HARD)
+
+
+@pytest.mark.parametrize(
+    ("mirrored", "source"), [(3_000, HARD), (3_200, HARD), (2_800, HARD), (3_300, None), (5_400, None), (None, None)]
+)
+def test_two_books_of_one_market_that_say_different_things_fire_nothing(mirrored, source):
+    """mnem0nic7/kalshi_bot ccb9b44, its lesson: ask the other side too. Ours lost its bids; there it is worth 0.54."""
+    seen = mark(3_000, 5_500, last_trade=3_200, last_trade_at_ms=NOW, mirrors=True, mirrored_bid=mirrored)
+    decision = decided(bracket(), seen)
+    assert fired(decision) == source
+    assert decision.lacks_witness == decision.stops_blind == (source is None)
+    assert ("bid by the other outcome's book" in decision.blind) == (source is None and mirrored is not None)
+
+
+@pytest.mark.parametrize(
+    ("made_at_ms", "said"), [(NOW - 60_001, "last trade 0.3200, 60 s ago at most"), (0, "nobody says when")]
+)
+def test_a_trade_that_may_be_old_proves_nothing_and_is_said(made_at_ms, said):
+    decision = decided(bracket(), mark(3_000, 5_500, last_trade=3_200, last_trade_at_ms=made_at_ms))
+    assert (decision.exit, decision.lacks_witness) == (None, True)
+    assert said in decision.blind
+
+
+@pytest.mark.parametrize(
+    "prices", [mark(3_000, None), mark(None, 5_500), mark(3_000, 5_500, age_ms=60_001), mark(5_400, 7_000), mark(3_000)]
+)
+def test_nobody_is_asked_where_no_witness_could_help(prices):
+    assert not decided(bracket(), prices).lacks_witness
+
+
 def test_a_price_in_the_middle_is_never_looked_at():
     """polymarket-ai-v2 298fc99: a hard stop fired on a stale middle while the live bid was healthy."""
     assert decided(bracket(), mark(5_400, 5_500, last_trade=100, last_trade_at_ms=NOW)).exit is None
@@ -164,7 +218,7 @@ def test_retries_do_not_walk_the_price_down():
 def test_the_prices_of_the_second_outcome_are_its_own():
     """kalshi-ai-trading-bot PR 91: stops of NO in YES prices, and 0.50 where one was missing: 160 trades, 0 wins."""
     of = bracket(side=Side.SELL)
-    held = mark_of(book({4_500: 900}, {4_600: 300}), Side.SELL, ONE, last_trade=4_600, last_trade_at_ms=NOW)
+    held = mark_of(book({4_500: 900}, {4_600: 300}, traded=4_600), Side.SELL, ONE)
     assert (held.bid, held.ask, held.bid_size, held.last_trade) == (5_400, 5_500, 300, 5_400)
     assert decided(of, held).exit is None
     assert fired(decided(of, mark_of(book({4_600: 900}, {4_700: 300}), Side.SELL, ONE))) is ARMED

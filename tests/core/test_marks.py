@@ -3,16 +3,36 @@
 import pytest
 from msgspec import structs
 
+from holdfast.core.book import LastTrade, without_ours
 from holdfast.core.errors import InvalidInputError
 from holdfast.core.market import PriceBand, Side
 from holdfast.core.marks import NO_MARK, least_worth, mark_of, own_rules, sellable_depth, untrusted, witness
+from holdfast.core.orders import OpenOrder, Purpose
 from tests.core.exit_world import MARKET, NOW, ONE, book, mark
 
 
 def test_the_mark_of_a_long_is_its_books_top():
-    made = mark_of(book({5_300: 400, 5_200: 900}, {5_500: 100}), Side.BUY, ONE, last_trade=5_400, last_trade_at_ms=7)
+    made = mark_of(book({5_300: 400, 5_200: 900}, {5_500: 100}, traded=5_400), Side.BUY, ONE)
     assert (made.bid, made.ask, made.bid_size, made.at_ms) == (5_300, 5_500, 400, NOW)
-    assert (made.last_trade, made.last_trade_at_ms) == (5_400, 7)
+    assert (made.last_trade, made.last_trade_at_ms) == (5_400, NOW)
+    untraded = mark_of(book({5_300: 400}, {}), Side.BUY, ONE)
+    assert (untraded.last_trade, untraded.last_trade_at_ms, untraded.mirrors) == (None, 0, False)
+
+
+def test_the_other_outcomes_ask_is_our_bid_the_other_way_round():
+    ours, other = book({5_300: 400}, {5_500: 100}, mirror="N"), book({4_500: 100}, {4_800: 400}, mirror="M")
+    made = mark_of(ours, Side.BUY, None, other)
+    assert (made.mirrors, made.mirrored_bid) == (True, 5_200)
+    assert mark_of(ours, Side.SELL, ONE, other).mirrored_bid == 4_500
+    unread = mark_of(ours, Side.BUY, None)
+    assert (unread.mirrors, unread.mirrored_bid) == (True, None)
+    assert mark_of(ours, Side.BUY, None, book({4_500: 100}, {})).mirrored_bid is None
+
+
+def test_a_book_without_our_orders_keeps_its_last_trade():
+    ours = OpenOrder("o", "c", "M", Side.BUY, 5_300, 400, 0, Purpose.ENTRY)
+    net = without_ours({"M": book({5_300: 400, 5_200: 1}, {5_500: 100}, traded=5_400)}, [ours])["M"]
+    assert (net.best_bid, net.last_trade) == (5_200, LastTrade(5_400, NOW))
 
 
 def test_an_empty_side_is_none_and_not_zero():
@@ -80,7 +100,18 @@ def test_why_a_bid_is_not_trusted(prices, why):
 )
 def test_what_confirms_a_level_of_0_5_in_a_wide_book(bid, ask, trade, traded_ms_ago, seen):
     made = mark(bid, ask, last_trade=trade, last_trade_at_ms=NOW - traded_ms_ago)
-    assert witness(made, 5_000, NOW, 60_000, 1_000) == seen
+    assert witness(made, 5_000, NOW, 60_000, 1_000, 200) == seen
+
+
+@pytest.mark.parametrize(
+    ("mirrored", "seen"),
+    [(4_500, "last trade"), (4_300, "last trade"), (4_700, "last trade"), (4_299, ""), (4_701, ""), (None, "")],
+)
+def test_a_second_book_must_have_our_bid_within_two_ticks(mirrored, seen):
+    made = mark(4_500, 5_600, last_trade=5_000, last_trade_at_ms=NOW, mirrors=True, mirrored_bid=mirrored)
+    assert witness(made, 5_000, NOW, 60_000, 1_000, 200) == seen
+    assert witness(structs.replace(made, ask=5_000), 5_000, NOW, 60_000, 1_000, 200) == "ask"
+    assert witness(structs.replace(made, last_trade=None), 5_000, NOW, 60_000, 1_000, 200) == ""
 
 
 @pytest.mark.parametrize(

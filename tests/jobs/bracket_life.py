@@ -20,6 +20,7 @@ CANCEL = "DELETE /portfolio/events/orders/*"
 LISTS = "GET /portfolio/orders"
 FILLS = "GET /portfolio/fills"
 BOOKS = "GET /markets/orderbooks"
+LAST_TRADES = "GET /markets/trades"
 
 
 class Life(Protected):
@@ -53,6 +54,11 @@ class Life(Protected):
         at = price if not self.no else 100 - price
         self.made.exchange.apply_level("M-1", side, at * 100, size * 100)
         self.made.exchange.apply_level("M-1", side, at * 100, 0)
+
+    def sold_by_others(self, price: int, size: int = 1) -> None:
+        """A trade between others, the held outcome sold at a price."""
+        side, at = (Side.BUY, 100 - price) if self.no else (Side.SELL, price)
+        self.made.exchange.apply_trade("M-1", at * 100, size * 100, side)
 
     def fault(self, kind: FaultKind, endpoint: str, **given: int) -> None:
         """Let a fault wait at the exchange."""

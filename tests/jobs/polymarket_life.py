@@ -72,6 +72,11 @@ class TokenLife(Protected):
         self.made.exchange.apply_level(MARKET, side, at * CENT, size * SHARE)
         self.made.exchange.apply_level(MARKET, side, at * CENT, 0)
 
+    def sold_by_others(self, price: int, size: int = 1) -> None:
+        """A trade between others, the held token sold at a price."""
+        side, at = (Side.BUY, 100 - price) if self.outcome else (Side.SELL, price)
+        self.made.exchange.apply_trade(MARKET, at * CENT, size * SHARE, side)
+
     def fault(self, kind: FaultKind, endpoint: str, **given: int) -> None:
         """Let a fault wait at the exchange."""
         self.made.exchange.faults.add(Fault(kind, endpoint, **given))

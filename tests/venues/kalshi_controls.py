@@ -59,6 +59,11 @@ class KalshiControls:
         self.venue = self._venue(Signer("key-ed", _private(_ED25519)), clock, self.transport)
         self.venue.connect()
 
+    @property
+    def url(self) -> str:
+        """The API's base URL, prefix included."""
+        return self._server.url
+
     def show_book(self, market: str, bids: Sequence[Level], asks: Sequence[Level]) -> None:
         """Other people's orders, replacing those before."""
         self.exchange.apply_snapshot(market, bids, asks)

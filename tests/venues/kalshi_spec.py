@@ -149,6 +149,8 @@ def _query_value(schema: dict[str, Any], values: list[str]) -> Any:
     if schema.get("type") == "array":
         return values
     assert len(values) == 1, f"{values}: given more than once"
+    if schema.get("type") == "boolean":
+        return {"true": True, "false": False}.get(values[0], values[0])
     is_number = schema.get("type") == "integer" or schema.get("$ref", "").endswith("/ExchangeIndex")
     return int(values[0]) if is_number else values[0]
 

@@ -200,6 +200,46 @@ def test_books_show_what_can_be_traded_with_our_own_orders_in_it(world: VenueWor
     assert others.ladder(Side.BUY) == [(4_400, size(world, 2)), (4_300, size(world, 5))]
 
 
+def test_the_last_trade_comes_with_the_earliest_time_that_it_can_have_been_made(world: VenueWorld):
+    """A last price that may be hours old is no witness of now: a stop would sell on it."""
+    world.show_book(bids=[(3_000, 5)], asks=[(5_500, 5)])
+    world.trade(5_200, 3, Side.BUY)
+    world.venue.market_rules([world.market])
+    world.pass_ms(600_000)
+    looked_ms = world.clock.now_ms()
+    world.venue.books([world.market])
+    old = world.venue.price_evidence([world.market], looked_ms - 60_000).get(world.market)
+    assert old is None or old.last_trade is None or old.last_trade.at_ms < looked_ms - 60_000
+    world.pass_ms(10_000)
+    world.trade(3_200, 2, Side.SELL)
+    made_ms = world.clock.now_ms()
+    world.pass_ms(10_000)
+    for _ in range(2):
+        trade = world.venue.price_evidence([world.market, world.unknown_market], made_ms - 60_000)[
+            world.market
+        ].last_trade
+        assert trade is not None
+        assert trade.price == 3_200
+        assert looked_ms <= trade.at_ms <= made_ms
+        world.pass_ms(10_000)
+
+
+def test_where_the_other_outcome_has_a_book_it_is_told_together_with_ours(world: VenueWorld):
+    world.venue.market_rules([world.market])
+    world.show_book(bids=[(3_000, 5)], asks=[(5_500, 5)])
+    world.trade(3_200, 2, Side.SELL)
+    evidence = world.venue.price_evidence([world.market], world.clock.now_ms() - 60_000)[world.market]
+    if not world.venue.books([world.market])[world.market].mirror:
+        assert (evidence.book, evidence.mirror) == (None, None)
+        return
+    assert evidence.book is not None
+    assert evidence.mirror is not None
+    assert (evidence.book.best_bid, evidence.book.best_ask) == (3_000, 5_500)
+    assert (evidence.mirror.best_bid, evidence.mirror.best_ask) == (4_500, 7_000)
+    assert evidence.mirror.market == evidence.book.mirror
+    assert evidence.book.market == evidence.mirror.mirror
+
+
 def test_rules_are_those_of_the_market(world: VenueWorld):
     rules = world.venue.market_rules([world.market, world.other_market, world.unknown_market])
     assert set(rules) == {world.market, world.other_market}

@@ -25,9 +25,16 @@ def open_order(state: ExchangeState, order: Order) -> None:
     account.orders.setdefault(order.ticker, {})[order.order_id] = order
 
 
-def book(state: ExchangeState, market: Market, executions: Sequence[Execution], at_ms: int) -> list[FillRow]:
-    """Book executions in the order of matching; orders that they complete are over. Returns their fills."""
+def book(
+    state: ExchangeState, market: Market, executions: Sequence[Execution], at_ms: int, *, printed: bool = False
+) -> list[FillRow]:
+    """Book executions in the order of matching; orders that they complete are over. Returns their fills.
+
+    `printed`: the trade that they are of is shown already.
+    """
     fills = [_fill(state, market, execution, at_ms) for execution in executions]
+    if not printed:
+        _print(market, fills, at_ms)
     changed = {execution.order_id: state.orders[execution.order_id] for execution in executions}
     for order in changed.values():
         if not order.remaining:
@@ -137,6 +144,13 @@ def _fill(state: ExchangeState, market: Market, execution: Execution, at_ms: int
     )
     user.fills.append(fill)
     return fill
+
+
+def _print(market: Market, fills: Sequence[FillRow], at_ms: int) -> None:
+    """Show what was traded, by its taker: one of ours, or else somebody outside who met resting orders of ours."""
+    takers = [fill for fill in fills if fill.is_taker]
+    for fill in takers or fills:
+        market.print_trade(fill.price, fill.size, fill.side if fill.is_taker else fill.side.opposite, at_ms)
 
 
 def _retire(state: ExchangeState, order: Order, reason: EndReason, at_ms: int) -> None:

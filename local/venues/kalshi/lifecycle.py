@@ -69,8 +69,9 @@ class Tape:
         if not trades_now(self._state, market):
             return []
         market.traded(price, size)
+        market.print_trade(price, size, aggressor, now_ms)
         executions = market.engine.apply_trade(price, size, aggressor, now_ms)
-        book(self._state, market, executions, now_ms)
+        book(self._state, market, executions, now_ms, printed=True)
         return executions
 
     def resume(self) -> None:

@@ -1,16 +1,18 @@
 """Markets: price grid, life cycle, fees, and the matching engine behind each."""
 
+from collections import deque
 from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
 
 from holdfast.core.errors import InvalidInputError
-from holdfast.core.market import PriceBand
+from holdfast.core.market import PriceBand, Side
 from holdfast.core.matching import MatchingEngine
 from local.venues.kalshi.fees import FeeModel
 from local.venues.kalshi.wire import ONE
 
+MOST_TRADES = 1_000
 STRUCTURES = {
     "linear_cent": (PriceBand(0, ONE, 100),),
     "deci_cent": (PriceBand(0, ONE, 10),),
@@ -63,8 +65,19 @@ class MarketSpec(Struct, frozen=True):
             raise InvalidInputError(f"structure of {self.ticker}", self.structure, ", ".join(STRUCTURES))
 
 
+class TradeRow(Struct, frozen=True):
+    """One trade on the book between any two, `taker` being the side that came to it. `sequence` counts its market's."""
+
+    ticker: str
+    sequence: int
+    price: int
+    size: int
+    taker: Side
+    at_ms: int
+
+
 class Market:
-    """One market as it is now."""
+    """One market as it is now, and its last trades."""
 
     def __init__(self, spec: MarketSpec, series: Series, created_at_ms: int) -> None:
         self.ticker, self.shard, self.series = spec.ticker, spec.shard, series
@@ -80,6 +93,8 @@ class Market:
         self.settled_at_ms = 0
         self.last_price = 0
         self.volume = 0
+        self.trades: deque[TradeRow] = deque(maxlen=MOST_TRADES)
+        self._trade_count = 0
 
     def state(self, now_ms: int) -> MarketState:
         """Its status at a time."""
@@ -98,6 +113,11 @@ class Market:
         return any(band.low <= price <= band.high and (price - band.low) % band.step == 0 for band in self.bands)
 
     def traded(self, price: int, size: int) -> None:
-        """Remember a trade."""
+        """Remember what was traded."""
         self.last_price = price
         self.volume += size
+
+    def print_trade(self, price: int, size: int, taker: Side, at_ms: int) -> None:
+        """Show a trade to everybody, once, however many of its parties trade here."""
+        self._trade_count += 1
+        self.trades.append(TradeRow(self.ticker, self._trade_count, price, size, taker, at_ms))

@@ -66,6 +66,22 @@ def list_orderbooks(call: Call) -> Response:
     return answer({"orderbooks": [{"ticker": m.ticker, "orderbook_fp": shapes.orderbook(m)} for m in markets]})
 
 
+def list_trades(call: Call) -> Response:
+    """GET /markets/trades, newest first: everybody's, of one market or of all. Block trades there are none."""
+    ticker, blocks = call.request.parameter("ticker"), call.choice("is_block_trade", ("true", "false"))
+    first, last = call.integer("min_ts", 0), call.integer("max_ts", 0)
+    markets = call.state.markets.values() if ticker is None else [call.state.markets.get(ticker)]
+    rows = (row for market in markets if market is not None and blocks != "true" for row in market.trades)
+    wanted = (
+        (f"{row.at_ms:015d} {row.ticker} {row.sequence:09d}", row)
+        for row in rows
+        if (first is None or row.at_ms >= first * 1_000) and (last is None or row.at_ms <= last * 1_000)
+    )
+    after = call.after()
+    found, cursor = call.page(pair for pair in sorted(wanted, reverse=True) if not after or pair[0] < after)
+    return answer({"trades": [shapes.trade(row) for row in found], "cursor": cursor})
+
+
 def get_series(call: Call) -> Response:
     """GET /series/{series_ticker}."""
     series = call.state.series.get(call.names["series_ticker"])

@@ -69,6 +69,7 @@ ROUTES = (
     Route("GET", "/exchange/user_data_timestamp", public.get_user_data_timestamp, signed=False),
     Route("GET", "/markets", public.list_markets, signed=False),
     Route("GET", "/markets/orderbooks", public.list_orderbooks, signed=False),
+    Route("GET", "/markets/trades", public.list_trades, signed=False),
     Route("GET", "/markets/{ticker}", public.get_market, signed=False),
     Route("GET", "/markets/{ticker}/orderbook", public.get_orderbook, signed=False),
     Route("GET", "/series/{series_ticker}", public.get_series, signed=False),

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 from holdfast.core.market import Side
 from local.venues.kalshi.accounts import ApiKey
 from local.venues.kalshi.limits import Budget
-from local.venues.kalshi.markets import Market, Series
+from local.venues.kalshi.markets import Market, Series, TradeRow
 from local.venues.kalshi.records import FillRow, Holding, Order, SettlementRow
 from local.venues.kalshi.wire import ONE, cents, count, dollars, iso, money
 
@@ -169,6 +170,21 @@ def orderbook(row: Market, depth: int = 0) -> dict[str, Any]:
     return {
         "yes_dollars": [[dollars(price), count(size)] for price, size in reversed(bids)],
         "no_dollars": [[dollars(ONE - price), count(size)] for price, size in reversed(asks)],
+    }
+
+
+def trade(row: TradeRow) -> dict[str, Any]:
+    """Trade; all of them are on the book here."""
+    return {
+        "trade_id": str(uuid5(NAMESPACE_OID, f"{row.ticker} {row.sequence}")),
+        "ticker": row.ticker,
+        "count_fp": count(row.size),
+        "yes_price_dollars": dollars(row.price),
+        "no_price_dollars": dollars(ONE - row.price),
+        "taker_outcome_side": _OUTCOME[row.taker],
+        "taker_book_side": _BOOK[row.taker],
+        "created_time": iso(row.at_ms),
+        "is_block_trade": False,
     }
 
 

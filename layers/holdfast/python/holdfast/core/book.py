@@ -21,14 +21,25 @@ class BookState(StrEnum):
     STALE = "stale"
 
 
+class LastTrade(Struct, frozen=True, gc=False):
+    """The last trade of a market's book: its price, and when it was made or the earliest time that it can have been.
+
+    `at_ms` 0 where nobody says: that proves nothing of now.
+    """
+
+    price: int
+    at_ms: int = 0
+
+
 class OrderBook:
     """Resting size by price. Prices and sizes are units of the venue's Scale; `at_ms` is when it was last true.
 
     `mirror` is the market, if any, that shares this book the other way round: an order there at p rests here too, on
-    the other side at `one` - p (two outcomes of one question that are bought and sold in pairs).
+    the other side at `one` - p (two outcomes of one question that are bought and sold in pairs). `last_trade` is None
+    where the book was read without one.
     """
 
-    __slots__ = ("_best_ask", "_best_bid", "asks", "at_ms", "bids", "market", "mirror", "one")
+    __slots__ = ("_best_ask", "_best_bid", "asks", "at_ms", "bids", "last_trade", "market", "mirror", "one")
 
     def __init__(
         self,
@@ -39,8 +50,9 @@ class OrderBook:
         *,
         mirror: str = "",
         one: int = 0,
+        last_trade: LastTrade | None = None,
     ) -> None:
-        self.market, self.mirror, self.one = market, mirror, one
+        self.market, self.mirror, self.one, self.last_trade = market, mirror, one, last_trade
         self.apply_snapshot(bids, asks, at_ms)
 
     def apply_snapshot(self, bids: Iterable[Level], asks: Iterable[Level], at_ms: int) -> None:
@@ -107,7 +119,15 @@ class OrderBook:
 
     def without(self, orders: Iterable[OpenOrder]) -> "OrderBook":
         """A copy net of these orders' remaining sizes: what the market is without us."""
-        net = OrderBook(self.market, self.bids.items(), self.asks.items(), self.at_ms, mirror=self.mirror, one=self.one)
+        net = OrderBook(
+            self.market,
+            self.bids.items(),
+            self.asks.items(),
+            self.at_ms,
+            mirror=self.mirror,
+            one=self.one,
+            last_trade=self.last_trade,
+        )
         for order in orders:
             net.apply_delta(order.side, order.price, -order.remaining, self.at_ms)
         return net

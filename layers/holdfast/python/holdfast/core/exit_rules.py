@@ -165,4 +165,5 @@ def evidence_of(look: Look, rule: Due) -> str | None:
     if look.untrusted != "wide" or rule.source not in STOPS:
         return None
     rules = look.rules
-    return witness(look.mark, rule.price, look.now_ms, rules.stale_after_ms, rules.max_spread) or None
+    tolerance = 2 * look.tick(rule.price)
+    return witness(look.mark, rule.price, look.now_ms, rules.stale_after_ms, rules.max_spread, tolerance) or None

@@ -81,6 +81,11 @@ class Decision(Struct, frozen=True):
     over: bool = False
     stops_blind: bool = False
 
+    @property
+    def lacks_witness(self) -> bool:
+        """Whether a stop is due in a book that is too wide, and nothing that was read confirms it."""
+        return self.stops_blind and self.untrusted == "wide"
+
 
 def decide(
     bracket: Bracket,
@@ -152,14 +157,15 @@ def _ranked(look: Look, due: list[Due], peak: int, traded_at: int, held: int) ->
 
 
 def _under_way(look: Look, exit: Exit, peak: int) -> Decision:
-    """An exit that was begun goes on under its own source; the hard stop makes it take liquidity.
+    """An exit that was begun goes on under its own source; the hard stop makes it take liquidity, once it is confirmed
+    again where it was not what began the exit.
 
     The floor follows trusted prices up, and down as far as the ask comes down too: a bid that is further below the ask
     than the market's own spread was sold out, by us perhaps, and each attempt would walk the price down. In a too wide
     book the floor follows an ask that has come below the mark, nothing else.
     """
     hard = ExitSource.POSITION_MONITOR_HARD
-    due = [rule for rule in stops_due(look, peak) if rule.source is hard]
+    due = [rule for rule in stops_due(look, peak) if rule.source is hard and exit.source is not hard]
     is_reached = any(evidence_of(look, rule) is not None for rule in due)
     is_blind = look.bid is None or (bool(due) and not is_reached)
     marked, ask = _followed(look, exit) if not look.untrusted else None, look.mark.ask
@@ -226,6 +232,9 @@ def _exit(look: Look, rule: Due, evidence: str, held: int) -> Exit:
     mark = look.bid if not look.untrusted else None
     if mark is None:
         mark = least_worth(look.mark, look.rules.max_spread, entry)
+        if evidence == "last trade" and look.mark.last_trade is not None:
+            # What somebody paid, where nobody comes down to: a floor below the ask alone would find no bid.
+            mark = max(bid or 0, min(mark, look.mark.last_trade))
     return Exit(
         source=rule.source,
         reason=words,
@@ -240,7 +249,18 @@ def _exit(look: Look, rule: Due, evidence: str, held: int) -> Exit:
 def _blind(look: Look, unconfirmed: list[Due]) -> str:
     """Why nothing can be judged by these prices, with the numbers and what may be due."""
     mark, text = look.mark, look.text
-    numbers = f"bid {text(mark.bid)}, ask {text(mark.ask)}, last trade {text(mark.last_trade)}"
+    numbers = f"bid {text(mark.bid)}, ask {text(mark.ask)}, {_traded(look)}"
+    if mark.mirrored_bid is not None:
+        numbers += f", bid by the other outcome's book {text(mark.mirrored_bid)}"
     words = f"{look.untrusted}: {numbers}, {look.now_ms - mark.at_ms} ms old"
     named = ", ".join(f"{rule.words} ({text(rule.price)})" if rule.price else rule.words for rule in unconfirmed)
     return f"{words}; not confirmed: {named}" if named else words
+
+
+def _traded(look: Look) -> str:
+    mark = look.mark
+    words = f"last trade {look.text(mark.last_trade)}"
+    if mark.last_trade is None:
+        return words
+    at_ms = mark.last_trade_at_ms
+    return f"{words}, {f'{(look.now_ms - at_ms) // 1_000} s ago at most' if at_ms else 'nobody says when'}"

@@ -7,16 +7,16 @@ part, gets further passes within the same tick, until the position is flat or th
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from holdfast.clock import Clock
 from holdfast.core.blacklist import BlacklistPolicy
 from holdfast.core.book import OrderBook, without_ours
 from holdfast.core.bracket import Bracket, BracketState, NakedClass
-from holdfast.core.errors import InvalidInputError, VenueError, VenueRateLimitedError
+from holdfast.core.errors import BudgetExhaustedError, InvalidInputError, VenueError, VenueRateLimitedError
 from holdfast.core.exiting import step
-from holdfast.core.exits import decide
+from holdfast.core.exits import Decision, decide
 from holdfast.core.grid import OwnGrid
-from holdfast.core.market import MarketRules
 from holdfast.core.marks import mark_of
 from holdfast.core.opening import anchored
 from holdfast.core.protection import Scene, Step
@@ -26,6 +26,7 @@ from holdfast.jobs.bracket_facts import Account
 from holdfast.jobs.closing import Closing
 from holdfast.jobs.execution import Execution
 from holdfast.jobs.exit_policy import exit_policy, exit_rules
+from holdfast.jobs.leased import back_off
 from holdfast.jobs.observing import AccountView
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.reading import are_shown, can_stand
@@ -50,6 +51,13 @@ class ProtectingReport:
     adopted: int = 0
     naked: Counter[NakedClass] = field(default_factory=Counter)
     execution: Execution = field(default_factory=Execution)
+
+
+class Judged(NamedTuple):
+    """What is to be done for a bracket, and the decision about its prices that it follows from."""
+
+    step: Step
+    decision: Decision
 
 
 class Protecting:
@@ -133,10 +141,11 @@ class Protecting:
             return False
         books = without_ours(books, view.open_orders)
         account = Account(self._ports, self._watch, view, now_ms, self._policy.cancel_timeout_ms)
-        steps = {market: self._step(bracket, account, books, now_ms) for market, bracket in known.items()}
-        calm = {market: one for market, one in steps.items() if one is not None and one.is_rest_of(known[market])}
+        judged = {market: self._judged(bracket, account, books, now_ms) for market, bracket in known.items()}
+        calm = {m: one.step for m, one in judged.items() if one is not None and one.step.is_rest_of(known[m])}
         if len(calm) < len(known):
             return False
+        self._say_blind(judged)
         self._stepping.store(known, calm, account)
         self.report.brackets = len(known)
         return True
@@ -156,14 +165,61 @@ class Protecting:
             self.report.adopted += 1
         chosen = {market: bracket for market, bracket in known.items() if hot is None or market in hot}
         self.report.brackets = len(known)
-        steps = {market: self._step(bracket, account, books, now_ms) for market, bracket in chosen.items()}
+        judged = {market: self._judged(bracket, account, books, now_ms) for market, bracket in chosen.items()}
+        worked_out = {market: one for market, one in judged.items() if one is not None}
+        unsure = [m for m, one in worked_out.items() if one.decision.lacks_witness and chosen[m].exit is None]
+        # What is sure is sent before anybody is asked about the rest.
+        is_put_off = hot is None and any(one.step.exit for one in worked_out.values())
+        if unsure and not is_put_off:
+            judged |= self._heard(unsure, chosen, account, books, now_ms)
+        self._say_blind(judged)
+        steps = {market: one.step for market, one in judged.items() if one is not None}
         if hot is None:
-            self.report.naked = Counter(one.naked for one in steps.values() if one is not None and one.naked)
-            failed = sum(one is None and account.net(market) != 0 for market, one in steps.items())
-            refused = failed + len(found) - self.report.adopted
-            if refused:
-                self.report.naked[NakedClass.REFUSED] += refused
-        return self._stepping.carry_out(view, account, chosen, {m: one for m, one in steps.items() if one is not None})
+            failed = sum(one is None and account.net(market) != 0 for market, one in judged.items())
+            self._count_naked(steps, failed + len(found) - self.report.adopted)
+        again = self._stepping.carry_out(view, account, chosen, steps)
+        for market in unsure if is_put_off else ():
+            again.soon(market, 0)
+        return again
+
+    def _count_naked(self, steps: Mapping[str, Step], refused: int) -> None:
+        self.report.naked = Counter(one.naked for one in steps.values() if one.naked)
+        if refused:
+            self.report.naked[NakedClass.REFUSED] += refused
+
+    def _heard(
+        self,
+        unsure: list[str],
+        known: Mapping[str, Bracket],
+        account: Account,
+        books: Mapping[str, OrderBook],
+        now_ms: int,
+    ) -> dict[str, "Judged | None"]:
+        """These brackets judged again, with what else the venue says of their prices; without those it says nothing of.
+
+        Whatever goes wrong leaves them blind, and stops nobody else's protection.
+        """
+        since_ms = now_ms - self._exit_rules.stale_after_ms
+        try:
+            found = self._ports.venue.price_evidence(unsure, since_ms)
+        except (VenueError, BudgetExhaustedError) as error:
+            if isinstance(error, VenueRateLimitedError):
+                back_off(self._ports, self._account)
+            self._event("EVIDENCE_UNREADABLE", Level.WARNING, error=str(error), markets=len(unsure))
+            return {}
+        read = {book.market: book for said in found.values() for book in (said.book, said.mirror) if book is not None}
+        books = {**books, **without_ours(read, account.view.open_orders)}
+        judged: dict[str, Judged | None] = {}
+        for market, said in found.items():
+            books[market].last_trade = said.last_trade
+            mirror = books[said.mirror.market] if said.mirror is not None else None
+            judged[market] = self._judged(known[market], account, books, now_ms, mirror)
+        return judged
+
+    def _say_blind(self, judged: Mapping[str, "Judged | None"]) -> None:
+        for market, one in judged.items():
+            if one is not None and one.decision.blind:
+                self._event("PRICE_BLIND", Level.ERROR, market=market, reason=one.decision.blind)
 
     def _books(self, markets: list[str]) -> dict[str, OrderBook]:
         """One call for every market that needs a price. Unreadable books leave their brackets blind, and it is said."""
@@ -177,36 +233,32 @@ class Protecting:
             self._event("BOOKS_UNREADABLE", Level.WARNING, error=str(error), markets=len(markets))
             return {}
 
-    def _step(self, bracket: Bracket, account: Account, books: Mapping[str, OrderBook], now_ms: int) -> Step | None:
+    def _judged(
+        self,
+        bracket: Bracket,
+        account: Account,
+        books: Mapping[str, OrderBook],
+        now_ms: int,
+        mirror: OrderBook | None = None,
+    ) -> "Judged | None":
         """None where nothing can be worked out for it, which is said, and stops the protection of no other."""
         rules = self._ports.cache.rules.get(bracket.market)
         if rules is None:
             self._event("MARKET_UNKNOWN", Level.ERROR, market=bracket.market)
             return None
+        grid = OwnGrid(rules, bracket.side, self._scale, self._one)
         try:
-            return self._worked_out(bracket, rules, account, books, now_ms)
+            bracket = anchored(bracket, account.position(bracket.market), grid)
+            facts = account.facts(bracket, books)
+            mark = mark_of(facts.book, bracket.side, self._one, mirror)
+            legs = account.legs(bracket, self._one)
+            decision = decide(bracket, mark, legs, self._exit_rules, rules, now_ms, facts.held)
+            decision_id = f"{self._decision_id}-{bracket.market}"
+            scene = Scene(facts, decision, self._policy, rules, now_ms, decision_id)
+            return Judged(step(bracket, scene), decision)
         except InvalidInputError as error:
             self._event("BRACKET_FAILED", Level.ERROR, market=bracket.market, error=str(error))
             return None
-
-    def _worked_out(
-        self,
-        bracket: Bracket,
-        rules: MarketRules,
-        account: Account,
-        books: Mapping[str, OrderBook],
-        now_ms: int,
-    ) -> Step:
-        grid = OwnGrid(rules, bracket.side, self._scale, self._one)
-        bracket = anchored(bracket, account.position(bracket.market), grid)
-        facts = account.facts(bracket, books)
-        mark = mark_of(facts.book, bracket.side, self._one)
-        legs = account.legs(bracket, self._one)
-        decision = decide(bracket, mark, legs, self._exit_rules, rules, now_ms, facts.held)
-        if decision.blind:
-            self._event("PRICE_BLIND", Level.ERROR, market=bracket.market, reason=decision.blind)
-        decision_id = f"{self._decision_id}-{bracket.market}"
-        return step(bracket, Scene(facts, decision, self._policy, rules, now_ms, decision_id))
 
     def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
         self._ports.telemetry.event(name, level, **fields)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from holdfast.core.book import OrderBook
+from holdfast.core.book import LastTrade, OrderBook
 from holdfast.core.capabilities import Bucket, Capabilities
 from holdfast.core.discovery import ListedMarket, MarketQuery
 from holdfast.core.market import MarketRules
@@ -93,6 +93,17 @@ class VenueStatus(Struct, frozen=True):
     states_mode: bool = True
 
 
+class PriceEvidence(Struct, frozen=True):
+    """What a venue says of one market's price beside its book; None where it says nothing.
+
+    `book` is the market's book read again, where `mirror`, that of its other outcome, came in the same answer.
+    """
+
+    last_trade: LastTrade | None = None
+    book: OrderBook | None = None
+    mirror: OrderBook | None = None
+
+
 class Access(Struct, frozen=True):
     """Whether the account may trade from where this code runs, and with its key.
 
@@ -165,7 +176,18 @@ class Venue(Protocol):
         ...
 
     def books(self, markets: Sequence[str]) -> dict[str, OrderBook]:
-        """Fresh books of these markets, own orders included. A market without a book is absent from the answer."""
+        """Fresh books of these markets, own orders included. A market without a book is absent from the answer.
+
+        A book has its last trade where the venue says it in the same answer.
+        """
+        ...
+
+    def price_evidence(self, markets: Sequence[str], since_ms: int) -> dict[str, PriceEvidence]:
+        """What else there is to judge these markets' books by, as far as trades since then tell.
+
+        Asked only for books in which a stop may be due and which can't be trusted alone. As few requests as the venue
+        allows; a market of which it says nothing is absent from the answer.
+        """
         ...
 
     def open_orders(self) -> OpenOrders:

@@ -20,8 +20,18 @@ from holdfast.venues.kalshi.discovery import discover
 from holdfast.venues.kalshi.hosts import KalshiSettings, api_origin
 from holdfast.venues.kalshi.limits import read_capabilities
 from holdfast.venues.kalshi.market_reads import MarketReads
+from holdfast.venues.kalshi.trade_reads import TradeReads
 from holdfast.venues.kalshi.writes import OrderWrites
-from holdfast.venues.port import Access, Balance, Meter, OpenOrders, OrderRead, VenuePosition, VenueStatus
+from holdfast.venues.port import (
+    Access,
+    Balance,
+    Meter,
+    OpenOrders,
+    OrderRead,
+    PriceEvidence,
+    VenuePosition,
+    VenueStatus,
+)
 from holdfast.venues.transport import Transport
 
 
@@ -46,6 +56,7 @@ class KalshiVenue:
         self._client = KalshiClient(api_origin(settings), signer, transport, clock, meter, stopwatch_ns)
         self._account = AccountReads(self._client, clock, settings)
         self._markets = MarketReads(self._client, clock)
+        self._trades = TradeReads(self._client, clock)
         self._orders = OrderWrites(self._client, clock, settings.subaccount)
         self._key_id, self._subaccount = signer.key_id, settings.subaccount
         self._clock = clock
@@ -82,6 +93,10 @@ class KalshiVenue:
     def books(self, markets: Sequence[str]) -> dict[str, OrderBook]:
         """See the port."""
         return self._markets.books(markets)
+
+    def price_evidence(self, markets: Sequence[str], since_ms: int) -> dict[str, PriceEvidence]:
+        """See the port: the last trade on the book."""
+        return self._trades.price_evidence(markets, since_ms)
 
     def open_orders(self) -> OpenOrders:
         """See the port."""

@@ -43,6 +43,7 @@ STATUS = _endpoint("GET", "/exchange/status")
 AS_OF = _endpoint("GET", "/exchange/user_data_timestamp")
 MARKETS = _endpoint("GET", "/markets")
 BOOKS = _endpoint("GET", "/markets/orderbooks")
+TRADES = _endpoint("GET", "/markets/trades")
 ORDERS = _endpoint("GET", "/portfolio/orders")
 ORDER = _endpoint("GET", "/portfolio/orders/{order_id}")
 FILLS = _endpoint("GET", "/portfolio/fills")
@@ -58,7 +59,7 @@ AMEND = _endpoint("POST", "/portfolio/events/orders/{order_id}/amend")
 DECREASE = _endpoint("POST", "/portfolio/events/orders/{order_id}/decrease")
 ALL = (
     *(LIMITS, COSTS, STATUS, AS_OF, MARKETS, BOOKS, ORDERS, ORDER, FILLS, POSITIONS, SETTLEMENTS, BALANCE, API_KEYS),
-    *(CREATE, CREATE_BATCH, CANCEL, CANCEL_BATCH, AMEND, DECREASE),
+    *(TRADES, CREATE, CREATE_BATCH, CANCEL, CANCEL_BATCH, AMEND, DECREASE),
 )
 
 

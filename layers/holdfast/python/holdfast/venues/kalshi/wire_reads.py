@@ -179,6 +179,21 @@ class BooksAnswer(Struct, frozen=True):
     orderbooks: list[BookRow] | None
 
 
+class TradeRow(Struct, frozen=True, gc=False):
+    """Trade: one between any two users, at the YES price."""
+
+    ticker: str
+    yes_price_dollars: str
+    created_time: str
+    is_block_trade: bool = False
+
+
+class TradePage(Struct, frozen=True):
+    """GetTradesResponse, newest first (recorded 2026-01; the specification promises no order)."""
+
+    trades: list[TradeRow] | None
+
+
 class AsOfAnswer(Struct, frozen=True):
     """GetUserDataTimestampResponse."""
 

@@ -27,7 +27,16 @@ from holdfast.venues.polymarket.settings import PolymarketSettings, capabilities
 from holdfast.venues.polymarket.signer import Signer
 from holdfast.venues.polymarket.wire import Beat, decode
 from holdfast.venues.polymarket.writes import OrderWrites
-from holdfast.venues.port import Access, Balance, Meter, OpenOrders, OrderRead, VenuePosition, VenueStatus
+from holdfast.venues.port import (
+    Access,
+    Balance,
+    Meter,
+    OpenOrders,
+    OrderRead,
+    PriceEvidence,
+    VenuePosition,
+    VenueStatus,
+)
 from holdfast.venues.transport import Transport
 
 _FIXED = Refused(Refusal.NOT_SENT, "unsupported", "the venue changes no order in place")
@@ -110,6 +119,10 @@ class PolymarketVenue:
     def books(self, markets: Sequence[str]) -> dict[str, OrderBook]:
         """See the port."""
         return self._markets.books(markets)
+
+    def price_evidence(self, markets: Sequence[str], since_ms: int) -> dict[str, PriceEvidence]:
+        """See the port: each token's book with that of the other one. When trades were made the venue does not say."""
+        return self._markets.price_evidence(markets)
 
     def open_orders(self) -> OpenOrders:
         """See the port."""

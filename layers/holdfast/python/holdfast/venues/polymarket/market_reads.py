@@ -18,6 +18,7 @@ from holdfast.venues.polymarket import client as api
 from holdfast.venues.polymarket.client import PolymarketClient
 from holdfast.venues.polymarket.errors import read_failure, window_of
 from holdfast.venues.polymarket.fees import HIGHEST, FeeSchedule
+from holdfast.venues.polymarket.last_trades import LastTrades
 from holdfast.venues.polymarket.order import SCALE, SIZE_STEP
 from holdfast.venues.polymarket.settings import BOOKS_PER_CALL
 from holdfast.venues.polymarket.wire import (
@@ -30,7 +31,7 @@ from holdfast.venues.polymarket.wire import (
     size_units,
     whole_time,
 )
-from holdfast.venues.port import VenueStatus
+from holdfast.venues.port import PriceEvidence, VenueStatus
 
 # Ticks change while a market trades; a book that shows another tick replaces it at once.
 RULES_FRESH_MS = 60_000
@@ -61,6 +62,7 @@ class MarketReads:
         self._mirrors: dict[str, str] = {}
         self._facts: dict[str, MarketFacts] = {}
         self._fees: dict[str, FeeSchedule] = {}
+        self._trades = LastTrades()
 
     def status(self) -> VenueStatus:
         """See the port. A restriction shows in the answers to orders only, so the last one stated is remembered until
@@ -130,9 +132,20 @@ class MarketReads:
                     at_ms,
                     mirror=self._mirrors.get(row.asset_id, ""),
                     one=SCALE.one,
+                    last_trade=self._trades.seen(row.asset_id, row.last_trade_price, row.timestamp, at_ms),
                 )
                 self._heed_tick(row)
         return found
+
+    def price_evidence(self, markets: Sequence[str]) -> dict[str, PriceEvidence]:
+        """The books of these tokens again, each with that of its condition's other token from the same request."""
+        tokens = [token for market in markets for token in (market, self._mirrors.get(market, "")) if token]
+        books = self.books(tokens)
+        return {
+            market: PriceEvidence(books[market].last_trade, books[market], books.get(books[market].mirror))
+            for market in markets
+            if market in books
+        }
 
     def _is_fresh(self, market: str) -> bool:
         facts = self._facts.get(market)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from holdfast.core.book import Level
 from holdfast.core.errors import InvalidInputError, VenueUnavailableError
@@ -20,6 +20,8 @@ from holdfast.venues.polymarket.order import SCALE
 _REMEMBERED_NUMBERS = 1 << 15
 _MILLIONTHS_OFF = Decimal("0.000002")  # dollars: one of rounding and one to spare
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
+
+NO_FIELD = Raw(b"")
 
 T = TypeVar("T")
 
@@ -137,12 +139,14 @@ class LevelRow(Struct, frozen=True, gc=False):
 
 
 class BookRow(Struct, frozen=True):
-    """OrderBookSummary. The best bid and the best ask come last."""
+    """OrderBookSummary. The best bid and the best ask come last; `timestamp` is ms."""
 
     asset_id: str
     bids: list[LevelRow] | None
     asks: list[LevelRow] | None
     tick_size: Decimal | None = None
+    timestamp: Raw = NO_FIELD
+    last_trade_price: Raw = NO_FIELD
 
 
 class BalanceAnswer(Struct, frozen=True):
