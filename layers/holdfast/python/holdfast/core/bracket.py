@@ -15,6 +15,9 @@ from msgspec import Struct, structs
 from holdfast.core.errors import InvalidInputError
 from holdfast.core.market import MarketRules, Side
 
+CALL_AGAIN_MS = 3_600_000
+"""How often a person is called again while he does not act."""
+
 
 class BracketState(StrEnum):
     """Where a bracket is. `attention`: a person is needed; an exit that was begun goes on being tried meanwhile."""
@@ -123,8 +126,8 @@ class Exit(Struct, frozen=True):
     `trigger` is the executable price that made it due, `intended` the level that it was to sell at, `mark` the last
     price that could be trusted: floors are measured from it. `sends` counts the orders sent for it; the next exists
     only when the one before is over; `rests`: the last one was to rest. `failures` counts those in a row that sold
-    nothing; the next goes out at `retry_at_ms`. `alarmed`: a person was called. Whoever finds a writer gone goes on
-    from the journal's entries.
+    nothing; the next goes out at `retry_at_ms`. `alarmed`: a person was called. `limited_since_ms`: since when the rate
+    lets none out, 0 where it does. Whoever finds a writer gone goes on from the journal's entries.
     """
 
     source: ExitSource
@@ -139,6 +142,14 @@ class Exit(Struct, frozen=True):
     retry_at_ms: int = 0
     alarmed: bool = False
     rests: bool = False
+    limited_since_ms: int = 0
+
+
+class Undoing(Struct, frozen=True):
+    """Attempts in a row to sell an unwanted position that sold nothing of it; the next goes out at `retry_at_ms`."""
+
+    failures: int = 0
+    retry_at_ms: int = 0
 
 
 class Naked(Struct, frozen=True):
@@ -182,7 +193,8 @@ class Bracket(Struct, frozen=True, kw_only=True):
     closed: both legs filled, or books that disagree. `api_calls` counts the orders that were sent for it and the
     cancels before its exits, each by itself also in a batch; reads serve a whole account. `foreign`: what the venue may
     show in its market although we are flat, because a person said that it is not ours. `rules` are the market's when it
-    was opened: a process that has just begun and can't read them judges its stop by these.
+    was opened: a process that has just begun and can't read them judges its stop by these. `undoing`: what became of
+    attempts to sell the other outcome, where more was sold than held. `called_at_ms`: when a person was called last.
     """
 
     bracket_id: str
@@ -210,6 +222,8 @@ class Bracket(Struct, frozen=True, kw_only=True):
     foreign: int = 0
     version: int = 0
     rules: MarketRules | None = None
+    undoing: Undoing = Undoing()
+    called_at_ms: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -245,6 +259,17 @@ def moved(bracket: Bracket, state: BracketState, reason: str, decision_id: str, 
         named = ", ".join(sorted(allowed)) or "none: it is closed"
         raise InvalidInputError(f"state after {bracket.state} of bracket {bracket.bracket_id}", state, named)
     return structs.replace(bracket, state=state, reason=reason, decision_id=decision_id, **changes)
+
+
+def calling(before: Bracket, bracket: Bracket, now_ms: int) -> Bracket:
+    """The bracket with a person called, where that is due: when it comes to attention, and every `CALL_AGAIN_MS` while
+    it stays there. The time is the bracket's, so that of two writers one calls."""
+    if bracket.state is not BracketState.ATTENTION:
+        return bracket
+    is_new = before.state is not BracketState.ATTENTION
+    if is_new or now_ms - bracket.called_at_ms >= CALL_AGAIN_MS:
+        return structs.replace(bracket, called_at_ms=now_ms)
+    return bracket
 
 
 def resumed(bracket: Bracket, decision_id: str, *, foreign: int = 0) -> Bracket:

@@ -7,9 +7,9 @@ it goes as far as the venue lets it.
 
 from msgspec import structs
 
-from holdfast.core.bracket import Bracket, BracketState, Exit, ExitSource, NakedClass, moved, own_price
+from holdfast.core.bracket import Bracket, BracketState, Exit, ExitSource, NakedClass, Undoing, moved, own_price
 from holdfast.core.errors import InvalidInputError
-from holdfast.core.floors import backoff_ms, floor_of, is_alarm_due, is_dust, slice_of
+from holdfast.core.floors import FloorPolicy, backoff_ms, floor_of, is_alarm_due, is_dust, slice_of
 from holdfast.core.market import MarketRules
 from holdfast.core.marks import mark_of, own_rules, sellable_depth
 from holdfast.core.orders import OpenOrder, Purpose, TargetOrder, TimeInForce
@@ -50,12 +50,15 @@ def after_attempt(bracket: Bracket, outcome: PlaceOutcome, now_ms: int, *, rests
     """The bracket after its exit order, or the cancel before it, was answered.
 
     One that sold something, or rests (`rests`: it was meant to), is no failure; one of unknown outcome is resolved by
-    the journal first. All others are tried again after a back-off, for ever: so is one that was accepted to take at
-    once and took nothing (held back by the venue, or met an order of our own), or nobody would ever be called.
+    the journal first; one that was refused for the rate says nothing of the market (see `limited`). All others are
+    tried again after a back-off, for ever: so is one that was accepted to take at once and took nothing (held back by
+    the venue, or met an order of our own), or nobody would ever be called.
     """
-    exit = bracket.exit
-    if exit is None or isinstance(outcome, Unknown):
+    if isinstance(outcome, Refused) and outcome.reason is Refusal.RATE_LIMITED:
+        return limited(bracket, now_ms)
+    if bracket.exit is None or isinstance(outcome, Unknown):
         return bracket
+    exit = structs.replace(bracket.exit, limited_since_ms=0)
     if isinstance(outcome, Placed) and (outcome.filled or (rests and outcome.remaining)):
         return structs.replace(bracket, exit=structs.replace(exit, failures=0, retry_at_ms=0, alarmed=False))
     failures = exit.failures + 1
@@ -65,6 +68,33 @@ def after_attempt(bracket: Bracket, outcome: PlaceOutcome, now_ms: int, *, rests
         lacking = outcome.reason is Refusal.INSUFFICIENT_BALANCE
         cause = NakedClass.NOT_SELLABLE if lacking else NakedClass.REFUSED
     return structs.replace(bracket, exit=failed, naked=bracket.naked.at(cause, now_ms))
+
+
+def limited(bracket: Bracket, now_ms: int) -> Bracket:
+    """The bracket whose exit the rate does not let out: no attempt of its own, and the account's back-off says when the
+    next one is due. Since when that is so stays with it, for the alarm."""
+    if bracket.exit is None or bracket.exit.limited_since_ms:
+        return bracket
+    return structs.replace(bracket, exit=structs.replace(bracket.exit, limited_since_ms=now_ms))
+
+
+def after_undoing(bracket: Bracket, outcome: PlaceOutcome, policy: FloorPolicy, now_ms: int) -> Bracket:
+    """The bracket after an order that sells an unwanted position, or the cancel before it, was answered.
+
+    Like an exit it is tried for ever, with the same back-off; a person is called again after as many failures in a row.
+    """
+    is_limited = isinstance(outcome, Refused) and outcome.reason is Refusal.RATE_LIMITED
+    if is_limited or isinstance(outcome, Unknown):
+        return bracket
+    if isinstance(outcome, Placed) and outcome.filled:
+        return structs.replace(bracket, undoing=Undoing())
+    failures = bracket.undoing.failures + 1
+    undoing = Undoing(failures, now_ms + backoff_ms(failures))
+    naked = bracket.naked.at(NakedClass.REFUSED, now_ms)
+    if failures != policy.alarm_after:
+        return structs.replace(bracket, undoing=undoing, naked=naked)
+    reason = f"{bracket.disputed or bracket.reason}; {failures} attempts in a row to undo it sold nothing"
+    return structs.replace(bracket, undoing=undoing, naked=naked, reason=reason, called_at_ms=0)
 
 
 def _begun(bracket: Bracket, exit: Exit, decision_id: str) -> Bracket:
@@ -120,9 +150,9 @@ def _marked(bracket: Bracket, scene: Scene) -> tuple[Bracket, Exit]:
     if exit.alarmed or not is_alarm_due(exit, scene.policy.floors, scene.now_ms):
         return structs.replace(bracket, exit=exit), exit
     exit = structs.replace(exit, alarmed=True)
-    if bracket.state is BracketState.ATTENTION:
-        return structs.replace(bracket, exit=exit), exit
     reason = f"{exit.failures} attempts in a row sold nothing" if exit.failures else "its floor is at the last step"
+    if bracket.state is BracketState.ATTENTION:
+        return structs.replace(bracket, exit=exit, reason=reason, called_at_ms=0), exit
     return moved(bracket, BracketState.ATTENTION, reason, scene.decision_id, exit=exit), exit
 
 

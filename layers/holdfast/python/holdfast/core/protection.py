@@ -190,6 +190,8 @@ def undo_flip(bracket: Bracket, scene: Scene) -> Step:
     cancels = tuple(order for order in facts.cancelable if order.purpose is not None)
     if facts.unknown_exit or facts.unfinished:
         return Step(bracket, cancels=cancels, resend=True, wait="unknown_outcome", naked=NakedClass.EXITING)
+    if scene.now_ms < bracket.undoing.retry_at_ms:
+        return Step(bracket, wait="backoff", naked=NakedClass.REFUSED)
     target = TargetOrder(
         market=bracket.market,
         side=bracket.side,
@@ -205,7 +207,8 @@ def undo_flip(bracket: Bracket, scene: Scene) -> Step:
     if not facts.mode.takes(target):
         return Step(bracket, wait="window", naked=NakedClass.WINDOW)
     claim = structs.replace(bracket, attempt=bracket.attempt + 1)
-    return Step(bracket, claim=claim, cancels=cancels, exit=target, naked=NakedClass.EXITING)
+    naked = NakedClass.REFUSED if bracket.undoing.failures else NakedClass.EXITING
+    return Step(bracket, claim=claim, cancels=cancels, exit=target, naked=naked)
 
 
 def _worst_back(side: Side, top: Top, scene: Scene) -> int | None:

@@ -28,9 +28,14 @@ class BracketEvents:
                 source=after.exit.source.value if after.exit else "",
                 mode=after.mode.value,
             )
-        if after.state is BracketState.ATTENTION and before.state is not BracketState.ATTENTION:
+        if after.state is BracketState.ATTENTION and after.called_at_ms != before.called_at_ms:
             self._event(
-                "BRACKET_ATTENTION", Level.ERROR, market=after.market, bracket=after.bracket_id, reason=after.reason
+                "BRACKET_ATTENTION",
+                Level.ERROR,
+                market=after.market,
+                bracket=after.bracket_id,
+                reason=after.reason,
+                again=before.state is BracketState.ATTENTION,
             )
         if after.naked.cause is not before.naked.cause:
             cause = after.naked.cause
@@ -46,8 +51,8 @@ class BracketEvents:
         if after.fallback and not before.fallback:
             self._event("TAKE_PROFIT_WATCHED", Level.WARNING, market=after.market, why=after.fallback)
 
-    def delayed(self, bracket: Bracket) -> None:
-        """The venue takes no such order now: said at once and every minute, until it goes out."""
+    def delayed(self, bracket: Bracket, mode: str) -> None:
+        """The venue takes no such order now (`mode` says why): said at once and every minute, until it goes out."""
         now_ms, said = self._clock.now_ms(), self._ports.cache.said_at_ms
         key = f"delayed#{bracket.bracket_id}"
         if now_ms - said.get(key, now_ms - ALARM_EVERY_MS) < ALARM_EVERY_MS or bracket.exit is None:
@@ -57,7 +62,7 @@ class BracketEvents:
             "EXIT_DELAYED",
             Level.ERROR,
             market=bracket.market,
-            mode=self._watch.mode_of(bracket.market).value,
+            mode=mode,
             since_ms=bracket.exit.decided_at_ms,
         )
         self._ports.telemetry.metric("ExitsDelayed", 1)

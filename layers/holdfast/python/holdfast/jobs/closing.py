@@ -146,14 +146,14 @@ class Closing:
         scale = self._ports.venue.capabilities.scale
         why = f"our books are flat, the venue shows {scale.size_text(shown)}"
         if bracket.state is BracketState.ATTENTION:
-            disputed = structs.replace(bracket, disputed=why)
+            disputed = structs.replace(bracket, disputed=why, called_at_ms=now_ms)
         else:
-            disputed = moved(bracket, BracketState.ATTENTION, why, self._decision_id, disputed=why)
+            disputed = moved(bracket, BracketState.ATTENTION, why, self._decision_id, disputed=why, called_at_ms=now_ms)
         try:
             self._brackets.save(disputed)
         except ConditionFailedError:
             return
-        self._event("BRACKET_ATTENTION", Level.ERROR, bracket, reason=why)
+        self._event("BRACKET_ATTENTION", Level.ERROR, bracket, reason=why, again=False)
 
     def _venue_positions(self) -> dict[str, int] | None:
         try:

@@ -74,6 +74,8 @@ class Executor:
         self._unsaid: set[str] = set()
         # Why the venue refused to cancel an order that it knows, by market.
         self.uncanceled: dict[str, Refused] = {}
+        # Markets with an exit, or a cancel before one, that the rate did not let out.
+        self.limited: set[str] = set()
         # What cancelled orders had filled when they ended, beyond what the fills showed.
         self._filled: Counter[tuple[str, Side]] = Counter()
         self.done = Execution()
@@ -155,6 +157,7 @@ class Executor:
                 for order in batch
             ]
             outcomes = self._try(len(batch), partial(self._writes.cancel, requests, decision_id, exit=exit), exit)
+            self._note_limited(batch, outcomes, exit=exit)
             if outcomes is None:
                 unfinished += batch
                 continue
@@ -194,6 +197,7 @@ class Executor:
                 self._report_dropped([Dropped(t, DropReason.CLAIM_LOST) for t in batch if t.market in lost.markets])
                 self._place([t for t in batch if t.market not in lost.markets], lane, decision_id, exit=exit)
                 continue
+            self._note_limited(batch, outcomes, exit=exit)
             if outcomes is None:
                 continue
             self._watch.heed(batch, outcomes)
@@ -235,6 +239,14 @@ class Executor:
         if any(isinstance(outcome, Refused) and outcome.reason is Refusal.RATE_LIMITED for outcome in outcomes):
             self._exhausted = True
         return outcomes
+
+    def _note_limited(
+        self, batch: Sequence[OpenOrder | TargetOrder], outcomes: Sequence[Outcome] | None, *, exit: bool
+    ) -> None:
+        said = outcomes or [Refused(Refusal.RATE_LIMITED)] * len(batch)
+        for item, outcome in zip(batch, said, strict=True):
+            if exit and isinstance(outcome, Refused) and outcome.reason is Refusal.RATE_LIMITED:
+                self.limited.add(item.market)
 
     def _batches(self, items: Sequence[Item], per_call: int, cost: int, *, exit: bool) -> Iterator[Sequence[Item]]:
         """Slices as large as the venue and the bucket allow when their turn comes."""

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from msgspec import structs
 
 from holdfast.clock import Clock
-from holdfast.core.bracket import Bracket, BracketState
+from holdfast.core.bracket import Bracket, BracketState, calling
 from holdfast.core.errors import BudgetExhaustedError, ConditionFailedError, VenueError, VenueRateLimitedError
-from holdfast.core.exiting import after_attempt
+from holdfast.core.exiting import after_attempt, after_undoing, limited
 from holdfast.core.market import Side
 from holdfast.core.orders import OpenOrder, TimeInForce
-from holdfast.core.outcomes import Placed, Refusal, Refused
+from holdfast.core.outcomes import Placed, PlaceOutcome, Refusal, Refused
 from holdfast.core.protection import REDUCING, Policy, Step
 from holdfast.core.resolution import to_resend
 from holdfast.jobs.bracket_events import BracketEvents
@@ -31,6 +31,8 @@ from holdfast.telemetry.port import Level
 # How long one tick goes on for the sake of an exit that is not over.
 EXIT_BUDGET_MS = 12_000
 POLL_MS = 1_000
+# An exit that the rate has kept so long is an alarm; until then it is one of the exits of a crash that wait their turn.
+LIMITED_LONG_MS = 15_000
 _RULES_CHANGED = frozenset({Refusal.OFF_GRID, Refusal.INVALID_SIZE})
 
 
@@ -71,6 +73,8 @@ class Stepping:
         self._batched = batched
         self._brackets = Brackets(ports.store, writes.lease.account)
         self._events = BracketEvents(ports, watch, clock)
+        # Brackets that are stored with an order's journal entry, as they were before, by market.
+        self._unsaved: dict[str, Bracket] = {}
         self.execution = Execution()
         self.exits_sent = 0
 
@@ -95,11 +99,15 @@ class Stepping:
             batched=self._batched,
             dry_run=False,
         )
+        self._writes.claimed.clear()
         try:
             executor.protect(work, self._decision_id)
         finally:
             self.execution.add(executor.done)
-        self._held_back(executor, stored, again)
+            for market in sorted(self._unsaved.keys() & self._writes.claimed):
+                self._tell(self._unsaved.pop(market), stored[market], account)
+        self._save_unsent(stored, account)
+        self._held_back(executor, stored, steps, again)
         for exit in work.exits:
             # Left for want of tokens, or lost to another writer: the next tick is too late to find out.
             if exit.leg not in executor.done.answers and exit.market not in executor.held_back:
@@ -110,6 +118,9 @@ class Stepping:
             elif steps[market].excess and market not in executor.uncanceled:
                 again.soon(market, POLL_MS)
         self._heed(executor, claimed, steps, again)
+        self._hold_up(
+            executor, {**stored, **{claimed[leg].market: claimed[leg] for leg in executor.done.answers}}, again
+        )
         if view.is_current:
             self._close({market: bracket for market, bracket in stored.items() if steps[market].close}, steps)
         return again
@@ -117,14 +128,43 @@ class Stepping:
     def store(self, before: Mapping[str, Bracket], steps: Mapping[str, Step], account: Account) -> dict[str, Bracket]:
         """The brackets as they are stored now, without those that another writer has in hand."""
         stored = {}
+        self._unsaved.clear()
         for market, one in steps.items():
-            bracket = self._store(before[market], one, will_claim=one.claim is not None and not one.cancels)
-            if bracket is None:
-                continue
-            stored[market] = bracket
-            if before[market].state is BracketState.OPENING and bracket.state is not BracketState.OPENING:
-                self._closing.entered(bracket, account.position(market))
+            now_ms = self._clock.now_ms()
+            changed = structs.replace(one.bracket, naked=one.bracket.naked.at(one.naked, now_ms))
+            changed = calling(before[market], changed, now_ms)
+            if changed == before[market]:
+                stored[market] = before[market]
+            elif one.claim is not None and not one.cancels:
+                stored[market], self._unsaved[market] = changed, before[market]
+            elif (saved := self._saved(before[market], changed)) is not None:
+                stored[market] = saved
+                self._tell(before[market], saved, account)
         return stored
+
+    def _save_unsent(self, stored: dict[str, Bracket], account: Account) -> None:
+        """Store what was to be stored with an order that did not go out: what was decided stays decided."""
+        for market, before in self._unsaved.items():
+            saved = self._saved(before, stored[market])
+            if saved is None:
+                del stored[market]
+            else:
+                stored[market] = saved
+                self._tell(before, saved, account)
+
+    def _saved(self, before: Bracket, changed: Bracket) -> Bracket | None:
+        """The bracket as it is stored now; None where another writer changed it, and nothing may be sent for it."""
+        try:
+            return self._brackets.save(changed)
+        except ConditionFailedError:
+            self._event("CLAIM_LOST", Level.INFO, market=before.market)
+            return None
+
+    def _tell(self, before: Bracket, stored: Bracket, account: Account) -> None:
+        """Say what is in the store now, and to the entry's request that it is done."""
+        self._events.moved(before, stored)
+        if before.state is BracketState.OPENING and stored.state is not BracketState.OPENING:
+            self._closing.entered(stored, account.position(stored.market))
 
     def _follow(self, bracket: Bracket, one: Step, again: Again) -> None:
         """What an exit that waits, or a take profit that may be lacking, needs: another look soon, or an alarm."""
@@ -136,32 +176,14 @@ class Stepping:
             again.soon(bracket.market, POLL_MS)
         elif wait == "unsettled":
             self._closing.unsettled(bracket)
-        elif bracket.exit is not None and wait == "backoff":
-            again.soon(bracket.market, bracket.exit.retry_at_ms - self._clock.now_ms())
+        elif wait == "backoff":
+            again.soon(bracket.market, _retry_at_ms(bracket) - self._clock.now_ms())
         elif bracket.exit is not None and wait in ("window", "resting"):
-            self._events.delayed(bracket)
+            self._events.delayed(bracket, self._watch.mode_of(bracket.market).value)
             opens_in_ms = self._watch.changes_in_ms(self._clock.now_ms())
             if opens_in_ms:
                 # Latched for the first moment of trading, where that comes within this tick.
                 again.soon(bracket.market, opens_in_ms)
-
-    def _store(self, before: Bracket, one: Step, *, will_claim: bool) -> Bracket | None:
-        """The bracket as it is stored now; None where another writer changed it, and nothing may be sent for it.
-
-        What is stored together with an order's journal entry is not stored here too.
-        """
-        now_ms = self._clock.now_ms()
-        changed = structs.replace(one.bracket, naked=one.bracket.naked.at(one.naked, now_ms))
-        if changed == before:
-            return before
-        if not will_claim:
-            try:
-                changed = self._brackets.save(changed)
-            except ConditionFailedError:
-                self._event("CLAIM_LOST", Level.INFO, market=before.market)
-                return None
-        self._events.moved(before, changed)
-        return changed
 
     def _add(
         self, work: ProtectiveWork, claimed: dict[str, Bracket], stored: Bracket, one: Step, *, is_current: bool
@@ -170,7 +192,8 @@ class Stepping:
         order = one.exit or (one.take_profit if is_current else None)
         if order is not None and one.claim is not None:
             calls = stored.api_calls + len(one.cancels) + 1
-            claim = structs.replace(one.claim, naked=stored.naked, version=stored.version, api_calls=calls)
+            kept = {"naked": stored.naked, "called_at_ms": stored.called_at_ms, "version": stored.version}
+            claim = structs.replace(one.claim, api_calls=calls, **kept)
             work.claims[order.leg] = Claim(stored.market, (self._brackets.claim(claim),))
             claimed[order.leg] = structs.replace(claim, version=claim.version + 1)
         if one.exit is not None:
@@ -204,17 +227,41 @@ class Stepping:
                 found += mine
         return found
 
-    def _held_back(self, executor: ProtectiveExecutor, stored: Mapping[str, Bracket], again: Again) -> None:
+    def _held_back(
+        self, executor: ProtectiveExecutor, stored: Mapping[str, Bracket], steps: Mapping[str, Step], again: Again
+    ) -> None:
         """Exits whose cancels are not over. A venue that refuses to cancel is not asked every second, but for ever."""
         now_ms = self._clock.now_ms()
         for market in executor.held_back:
             refused = executor.uncanceled.get(market)
-            after = after_attempt(stored[market], refused, now_ms) if refused else stored[market]
-            if refused and after.exit is not None:
-                self._save_after(after)
-                again.soon(market, after.exit.retry_at_ms - now_ms)
+            if market not in stored or (refused and market in executor.limited):
+                continue
+            if refused:
+                after = self._after(steps[market], stored[market], refused, now_ms)
+                self._save_after(stored[market], after)
+                again.soon(market, _retry_at_ms(after) - now_ms)
             else:
                 again.soon(market, 0 if market in executor.ended_silently else POLL_MS)
+
+    def _hold_up(self, executor: ProtectiveExecutor, latest: Mapping[str, Bracket], again: Again) -> None:
+        """Exits that the rate does not let out: soon again, as the account's back-off lets them, and no failures of
+        their own. What takes long is said like any other delay."""
+        now_ms = self._clock.now_ms()
+        for market in sorted(executor.limited & latest.keys()):
+            after = limited(latest[market], now_ms)
+            if after != latest[market]:
+                self._save_after(latest[market], after)
+            # The stored back-off keeps exits for less than that (core.limits).
+            again.soon(market, POLL_MS)
+            if after.exit is not None and now_ms - after.exit.limited_since_ms >= LIMITED_LONG_MS:
+                self._events.delayed(after, "rate_limited")
+
+    def _after(self, one: Step, bracket: Bracket, outcome: PlaceOutcome, now_ms: int) -> Bracket:
+        """The bracket after the exit of its step, or the cancel before it, was answered."""
+        if one.exit is not None and one.exit.side is bracket.side:
+            return after_undoing(bracket, outcome, self._policy.floors, now_ms)
+        rests = one.exit is not None and one.exit.time_in_force is TimeInForce.RESTING
+        return after_attempt(bracket, outcome, now_ms, rests=rests)
 
     def _heed(
         self,
@@ -233,19 +280,18 @@ class Stepping:
                 contradicted.add(bracket.market)
             if one.exit is not None and one.exit.leg == leg:
                 self.exits_sent += 1
-                rests = one.exit.time_in_force is TimeInForce.RESTING
-                after = after_attempt(bracket, outcome, now_ms, rests=rests)
+                if bracket.market in executor.limited:
+                    continue
+                after = self._after(one, bracket, outcome, now_ms)
                 if isinstance(outcome, Placed):
                     again.soon(bracket.market, 0 if outcome.filled else POLL_MS)
-                elif isinstance(outcome, Refused) and after.exit is not None:
-                    again.soon(bracket.market, after.exit.retry_at_ms - now_ms)
+                elif isinstance(outcome, Refused):
+                    again.soon(bracket.market, _retry_at_ms(after) - now_ms)
             else:
                 refused = f"refused: {outcome.reason.value}" if isinstance(outcome, Refused) else ""
                 after = structs.replace(bracket, fallback=refused)
-                if refused and not bracket.fallback:
-                    self._event("TAKE_PROFIT_WATCHED", Level.WARNING, market=bracket.market, why=refused)
             if after != bracket:
-                self._save_after(after)
+                self._save_after(bracket, after)
         if contradicted:
             self._read_rules(sorted(contradicted))
 
@@ -260,12 +306,11 @@ class Stepping:
             return
         self._ports.cache.rules = {**self._ports.cache.rules, **found}
 
-    def _save_after(self, bracket: Bracket) -> None:
-        try:
-            self._brackets.save(bracket)
-        except ConditionFailedError:
-            # Another writer went on from the claim: what it saw of the venue is newer.
-            self._event("CLAIM_LOST", Level.INFO, market=bracket.market)
+    def _save_after(self, bracket: Bracket, after: Bracket) -> None:
+        # Where it is lost, another writer went on from the claim: what it saw of the venue is newer.
+        saved = self._saved(bracket, calling(bracket, after, self._clock.now_ms()))
+        if saved is not None:
+            self._events.moved(bracket, saved)
 
     def _close(self, flat: Mapping[str, Bracket], steps: Mapping[str, Step]) -> None:
         """Close what was flat when we looked, in the versions of then: what was added since is not closed with it."""
@@ -276,3 +321,8 @@ class Stepping:
 
     def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
         self._ports.telemetry.event(name, level, **fields)
+
+
+def _retry_at_ms(bracket: Bracket) -> int:
+    """When the next attempt of its exit, or to undo a flip, is due."""
+    return max(bracket.undoing.retry_at_ms, bracket.exit.retry_at_ms if bracket.exit else 0)

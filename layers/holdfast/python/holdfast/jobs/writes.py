@@ -32,7 +32,8 @@ SomeOutcome = TypeVar("SomeOutcome", bound=Outcome)
 
 
 class Writes:
-    """The only way a job sends orders. Holds and renews the lease, and numbers this tick's writes.
+    """The only way a job sends orders. Holds and renews the lease, and numbers this tick's writes. `claimed` are the
+    markets whose claims are stored: their writes were journaled, whatever came of them.
 
     Every method raises BudgetExhaustedError, LeaseLostError, ClaimLostError (where claims come along: they are made in
     the transaction that opens the journal entry) or (placing, where orders are prepared first) a VenueError before
@@ -45,6 +46,7 @@ class Writes:
         self._sequence = 0
         self.journal = Journal(ports.store, lease.account)
         self.lease = lease
+        self.claimed: set[str] = set()
 
     def place(
         self, batch: Sequence[Placement], decision_id: str, *, exit: bool = False, claims: Sequence[Claim] = ()
@@ -178,6 +180,7 @@ class Writes:
             resolvable_at_ms=now_ms + REQUEST_MS + RESOLVE_SLACK_MS,
         )
         self.journal.open(entry, self.lease, claims)
+        self.claimed |= {claim.market for claim in claims}
         outcomes = call(entry.deadline_ms)
         self._close(entry, outcomes)
         self._heed(outcomes)
