@@ -52,7 +52,7 @@ def end(state: ExchangeState, market: Market, orders: Sequence[Order], reason: E
 
 
 def settle_versions(state: ExchangeState, market: Market, orders: Sequence[Order], at_ms: int) -> None:
-    """Reckon the reserves after orders of a market changed, and keep their versions for reads."""
+    """Reckon the reserves after orders of a market changed, and keep their versions and its best prices for reads."""
     for order in orders:
         order.updated_at_ms = at_ms
         state.user_of(order).record_order(order, at_ms)
@@ -60,6 +60,7 @@ def settle_versions(state: ExchangeState, market: Market, orders: Sequence[Order
     for account in accounts.values():
         account.update_reserve(market, at_ms)
         _cover(state, account, market.shard, at_ms)
+    market.quoted(at_ms)
 
 
 def pay_out(state: ExchangeState, market: Market, at_ms: int) -> None:

@@ -82,11 +82,13 @@ class Tape:
             if trades_now(self._state, market):
                 for change in self._held.pop(ticker):
                     book(self._state, market, change(now_ms), now_ms)
+                market.quoted(now_ms)
 
     def _book_change(self, market: Market, change: Change, *, whole: bool = False) -> list[Execution]:
         now_ms = advance(self._state)
         if trades_now(self._state, market):
             executions = change(now_ms)
+            market.quoted(now_ms)
             if executions:
                 book(self._state, market, executions, now_ms)
             return executions

@@ -11,6 +11,7 @@ from holdfast.core.market import PriceBand, Side
 from holdfast.core.matching import MatchingEngine
 from local.venues.kalshi.fees import FeeModel
 from local.venues.kalshi.wire import ONE
+from local.venues.prices import MinuteSeries
 
 MOST_TRADES = 1_000
 STRUCTURES = {
@@ -76,8 +77,27 @@ class TradeRow(Struct, frozen=True):
     at_ms: int
 
 
+class Prices:
+    """How a market traded and was quoted, minute by minute. An empty side is a bid of 0 or an ask of 1."""
+
+    def __init__(self) -> None:
+        self.bid, self.ask, self.traded, self.volume = (MinuteSeries() for _ in range(4))
+        self._sold = 0
+
+    def trade(self, price: int, size: int, at_ms: int) -> None:
+        """What was traded; `volume` counts it up."""
+        self._sold += size
+        self.traded.record(at_ms, price)
+        self.volume.record(at_ms, self._sold)
+
+    def quote(self, bid: int | None, ask: int | None, at_ms: int) -> None:
+        """The best prices from now on."""
+        self.bid.record(at_ms, bid or 0)
+        self.ask.record(at_ms, ONE if ask is None else ask)
+
+
 class Market:
-    """One market as it is now, and its last trades."""
+    """One market as it is now, its last trades, and how its prices went."""
 
     def __init__(self, spec: MarketSpec, series: Series, created_at_ms: int) -> None:
         self.ticker, self.shard, self.series = spec.ticker, spec.shard, series
@@ -95,6 +115,8 @@ class Market:
         self.volume = 0
         self.trades: deque[TradeRow] = deque(maxlen=MOST_TRADES)
         self._trade_count = 0
+        self.prices = Prices()
+        self.quoted(created_at_ms)
 
     def state(self, now_ms: int) -> MarketState:
         """Its status at a time."""
@@ -121,3 +143,8 @@ class Market:
         """Show a trade to everybody, once, however many of its parties trade here."""
         self._trade_count += 1
         self.trades.append(TradeRow(self.ticker, self._trade_count, price, size, taker, at_ms))
+        self.prices.trade(price, size, at_ms)
+
+    def quoted(self, at_ms: int) -> None:
+        """Remember the best prices, which may have changed."""
+        self.prices.quote(self.engine.best_bid, self.engine.best_ask, at_ms)

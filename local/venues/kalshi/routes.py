@@ -5,7 +5,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from local.venues.http import Response, answer
-from local.venues.kalshi import public, reads, writes
+from local.venues.kalshi import candles, public, reads, writes
 from local.venues.kalshi.call import Call
 from local.venues.kalshi.limits import DEFAULT_COST
 from local.venues.kalshi.wire import PREFIX
@@ -70,9 +70,11 @@ ROUTES = (
     Route("GET", "/markets", public.list_markets, signed=False),
     Route("GET", "/markets/orderbooks", public.list_orderbooks, signed=False),
     Route("GET", "/markets/trades", public.list_trades, signed=False),
+    Route("GET", "/markets/candlesticks", candles.list_candlesticks, signed=False),
     Route("GET", "/markets/{ticker}", public.get_market, signed=False),
     Route("GET", "/markets/{ticker}/orderbook", public.get_orderbook, signed=False),
     Route("GET", "/series/{series_ticker}", public.get_series, signed=False),
+    Route("GET", "/series/{series_ticker}/markets/{ticker}/candlesticks", candles.get_candlesticks, signed=False),
 )
 
 _PARTS = [(route, route.template.split("/")) for route in ROUTES]
