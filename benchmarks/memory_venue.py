@@ -6,6 +6,7 @@ from typing import Any
 from benchmarks.workload import COSTS, capabilities
 from holdfast.clock import VirtualClock
 from holdfast.core.book import OrderBook
+from holdfast.core.candles import Candle
 from holdfast.core.capabilities import Bucket
 from holdfast.core.discovery import ListedMarket, MarketQuery
 from holdfast.core.market import MarketRules, MarketStatus, PriceBand
@@ -83,6 +84,9 @@ class MemoryVenue:
 
     def price_evidence(self, markets: Sequence[str], since_ms: int) -> dict[str, PriceEvidence]:
         return {}
+
+    def candles(self, market: str, minutes: int, count: int) -> list[Candle]:
+        return []
 
     def open_orders(self) -> OpenOrders:
         return OpenOrders(tuple(self._orders.values()), self._clock.now_ms(), self._clock.now_ms())

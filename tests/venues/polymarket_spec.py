@@ -42,7 +42,7 @@ class PolymarketSpec:
         for name, values in parse_qs(parts.query, keep_blank_values=True).items():
             assert name in known, f"{method} {parts.path}: query parameter {name} is not in the spec"
             schema = known[name].get("schema", {})
-            value = int(values[0]) if schema.get("type") == "integer" else values[0]
+            value = json.loads(values[0]) if schema.get("type") in ("integer", "number") else values[0]
             self._check(value, schema, f"query {name}")
         described = operation.get("requestBody")
         assert (described is None) == (not body), f"{method} {parts.path}: body {body!r}"

@@ -11,6 +11,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from holdfast.core.book import LastTrade, OrderBook
+from holdfast.core.candles import Candle
 from holdfast.core.capabilities import Bucket, Capabilities
 from holdfast.core.discovery import ListedMarket, MarketQuery
 from holdfast.core.market import MarketRules
@@ -187,6 +188,15 @@ class Venue(Protocol):
 
         Asked only for books in which a stop may be due and which can't be trusted alone. As few requests as the venue
         allows; a market of which it says nothing is absent from the answer.
+        """
+        ...
+
+    def candles(self, market: str, minutes: int, count: int) -> list[Candle]:
+        """The closed candles of a market among its last `count` periods of `minutes`, oldest first. One read request.
+
+        Prices are those of the market's book, as in `books`. Nothing is made up: a period of which the venue has no
+        price, or too few, is absent, and a market that it does not know has none. Raises InvalidInputError for a
+        length that the venue does not have.
         """
         ...
 

@@ -5,6 +5,7 @@ from time import perf_counter_ns
 
 from holdfast.clock import Clock
 from holdfast.core.book import OrderBook
+from holdfast.core.candles import Candle
 from holdfast.core.capabilities import Capabilities
 from holdfast.core.discovery import ListedMarket, MarketQuery
 from holdfast.core.errors import VenueUnavailableError
@@ -15,6 +16,7 @@ from holdfast.core.windows import TRADING, Window
 from holdfast.venues.kalshi.access import read_access
 from holdfast.venues.kalshi.account_reads import AccountReads
 from holdfast.venues.kalshi.auth import Signer
+from holdfast.venues.kalshi.candle_reads import read_candles
 from holdfast.venues.kalshi.client import KalshiClient
 from holdfast.venues.kalshi.discovery import discover
 from holdfast.venues.kalshi.hosts import KalshiSettings, api_origin
@@ -97,6 +99,10 @@ class KalshiVenue:
     def price_evidence(self, markets: Sequence[str], since_ms: int) -> dict[str, PriceEvidence]:
         """See the port: the last trade on the book."""
         return self._trades.price_evidence(markets, since_ms)
+
+    def candles(self, market: str, minutes: int, count: int) -> list[Candle]:
+        """See the port: of trades, 1, 60 or 1440 minutes long. A period without a trade is absent."""
+        return read_candles(self._client, self._clock, market, minutes, count)
 
     def open_orders(self) -> OpenOrders:
         """See the port."""

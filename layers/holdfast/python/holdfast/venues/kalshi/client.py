@@ -44,6 +44,7 @@ AS_OF = _endpoint("GET", "/exchange/user_data_timestamp")
 MARKETS = _endpoint("GET", "/markets")
 BOOKS = _endpoint("GET", "/markets/orderbooks")
 TRADES = _endpoint("GET", "/markets/trades")
+CANDLES = _endpoint("GET", "/markets/candlesticks")
 ORDERS = _endpoint("GET", "/portfolio/orders")
 ORDER = _endpoint("GET", "/portfolio/orders/{order_id}")
 FILLS = _endpoint("GET", "/portfolio/fills")
@@ -59,7 +60,7 @@ AMEND = _endpoint("POST", "/portfolio/events/orders/{order_id}/amend")
 DECREASE = _endpoint("POST", "/portfolio/events/orders/{order_id}/decrease")
 ALL = (
     *(LIMITS, COSTS, STATUS, AS_OF, MARKETS, BOOKS, ORDERS, ORDER, FILLS, POSITIONS, SETTLEMENTS, BALANCE, API_KEYS),
-    *(TRADES, CREATE, CREATE_BATCH, CANCEL, CANCEL_BATCH, AMEND, DECREASE),
+    *(TRADES, CANDLES, CREATE, CREATE_BATCH, CANCEL, CANCEL_BATCH, AMEND, DECREASE),
 )
 
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from holdfast.clock import Clock
 from holdfast.core.book import OrderBook
+from holdfast.core.candles import Candle
 from holdfast.core.capabilities import Capabilities
 from holdfast.core.discovery import ListedMarket, MarketQuery
 from holdfast.core.market import MarketRules
@@ -23,6 +24,7 @@ from holdfast.venues.polymarket.errors import read_failure
 from holdfast.venues.polymarket.headers import ApiCredentials
 from holdfast.venues.polymarket.market_reads import MarketReads
 from holdfast.venues.polymarket.order import OrderBuilder
+from holdfast.venues.polymarket.price_history import read_bars
 from holdfast.venues.polymarket.settings import PolymarketSettings, capabilities_of
 from holdfast.venues.polymarket.signer import Signer
 from holdfast.venues.polymarket.wire import Beat, decode
@@ -89,6 +91,7 @@ class PolymarketVenue:
             signature_type=settings.signature_type,
         )
         self._orders = OrderWrites(self._client, clock, self._markets, builder)
+        self._clock = clock
         self._capabilities = capabilities_of(settings.tier)
 
     @property
@@ -123,6 +126,10 @@ class PolymarketVenue:
     def price_evidence(self, markets: Sequence[str], since_ms: int) -> dict[str, PriceEvidence]:
         """See the port: each token's book with that of the other one. When trades were made the venue does not say."""
         return self._markets.price_evidence(markets)
+
+    def candles(self, market: str, minutes: int, count: int) -> list[Candle]:
+        """See the port: bars of the venue's price points. One with fewer than half of its points is absent."""
+        return read_bars(self._client, self._clock, market, minutes, count)
 
     def open_orders(self) -> OpenOrders:
         """See the port."""
