@@ -215,8 +215,8 @@ class Watch:
         if put.item["kind"] == LedgerKind.REVERSAL:
             return
         self._filled[order_id] += put.item["size"]
-        # A quote's fill is no write of ours: it may be missing in an older copy that is read next, and the cancel of what
-        # has filled finds nothing. Until a newer list it counts as resting: too little is offered, never too much.
+        # A quote's fill is no write of ours: an older copy that is read next may not show it, and a cancel of what has
+        # filled finds nothing. Until a newer list it counts as resting: too little is offered, never too much.
         is_quote = put.item["purpose"] == Purpose.QUOTE
         if not is_quote and self._filled[order_id] >= self._sizes.get(order_id, 1 << 62):
             self._learned(writer, order_id, f"filled, says ledger line {key}")
