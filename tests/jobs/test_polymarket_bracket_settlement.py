@@ -1,30 +1,98 @@
 """Matched is not settled, and not yet sellable: a trade on its way to the chain (facts polymarket section 4)."""
 
+from collections import Counter
 from decimal import Decimal
+
+import pytest
 
 from holdfast.core.bracket import BracketState, ExitSource, NakedClass
 from holdfast.core.orders import Purpose
 from holdfast.core.positions import LedgerKind
-from tests.jobs.polymarket_life import REFRESH, SHARE, token_life
+from holdfast.core.take_profit import SELLABLE_AFTER_MS
+from tests.jobs.polymarket_life import PLACE, REFRESH, SHARE, TokenLife, token_life
 
 HOUR_MS = 3_600_000
 
 
-def test_take_profit_of_shares_that_are_not_sellable_yet_is_watched_and_placed_later() -> None:
-    """The venue's copy of balances lags a fill (py-clob-client #290): the refusal costs nothing but time."""
+def sent(lived: TokenLife) -> Counter[str]:
+    """Orders that were posted, and balances that the venue was asked to read again."""
+    calls = lived.made.exchange.calls
+    return Counter({name: calls[name] for name in (PLACE, REFRESH)})
+
+
+@pytest.mark.parametrize(("mined_after_ms", "cached_after_ms"), [(2_000, HOUR_MS), (0, 2_000)])
+def test_take_profit_of_shares_that_are_sellable_within_seconds_rests_within_the_tick_of_the_entry(
+    mined_after_ms: int, cached_after_ms: int
+) -> None:
+    """The venue's copy of balances lags a fill (py-clob-client #290): thirty seconds without a take profit for that."""
     with token_life() as lived:
-        lived.made.exchange.operator.set_settlement(mined_after_ms=40_000, cached_after_ms=HOUR_MS)
+        lived.made.exchange.operator.set_settlement(mined_after_ms=mined_after_ms, cached_after_ms=cached_after_ms)
+        began_ms = lived.made.clock.now_ms()
+        lived.enter()
+        assert lived.resting == [(61, 103)]
+        assert lived.bracket.fallback == ""
+        assert lived.made.clock.now_ms() - began_ms <= 1_000 + SELLABLE_AFTER_MS, "of which the first is the test's"
+        assert sent(lived) == {PLACE: 3, REFRESH: 1}, "the entry, the take profit that was refused, and the next"
+        (said,) = lived.made.events("TAKE_PROFIT_WATCHED")
+        assert (said["why"], said["again_in_ms"]) == ("refused: insufficient_balance", SELLABLE_AFTER_MS)
+        lived.check()
+        assert sent(lived)[PLACE] == 3
+        assert lived.resting == [(61, 103)]
+        assert lived.bracket.state is BracketState.PROTECTED
+
+
+def test_take_profit_of_shares_that_are_not_sellable_for_long_is_watched_and_placed_by_a_later_check() -> None:
+    with token_life() as lived:
+        lived.made.exchange.operator.set_settlement(mined_after_ms=30_000, cached_after_ms=HOUR_MS)
+        began_ms = lived.made.clock.now_ms()
         lived.enter()
         assert lived.resting == []
+        assert lived.made.clock.now_ms() - began_ms <= 1_000 + SELLABLE_AFTER_MS, "one wait, however long it lasts"
+        assert sent(lived) == {PLACE: 3, REFRESH: 1}
         assert lived.bracket.fallback == "refused: insufficient_balance"
-        assert lived.made.events("TAKE_PROFIT_WATCHED")
-        lived.check()
+        said = lived.made.events("TAKE_PROFIT_WATCHED")
+        assert [event["again_in_ms"] for event in said] == [SELLABLE_AFTER_MS, 0], "it is left to the next check"
+        assert lived.check(after_ms=10_000).protecting.passes == 1, "nobody waits a second time"
         assert lived.resting == [], "not on the chain yet: reading it again does not help"
-        for _ in range(3):
-            lived.check()
+        assert sent(lived) == {PLACE: 4, REFRESH: 2}
+        lived.check()
         assert lived.resting == [(61, 103)], "once it is on the chain, the venue reads it because we ask it to"
         assert lived.bracket.fallback == ""
         assert lived.bracket.state is BracketState.PROTECTED
+
+
+def test_take_profit_of_what_a_second_entry_bought_waits_for_its_shares_beside_the_first_one() -> None:
+    with token_life() as lived:
+        lived.made.switch(further_entries="merge")
+        lived.protected(size="50")
+        lived.check()
+        before = sent(lived)
+        lived.made.exchange.operator.set_settlement(mined_after_ms=11_000)
+        lived.enter(size="40")
+        assert len(lived.resting) == 1, "ten seconds until it is certain what lacks, and then the venue has it not yet"
+        assert lived.bracket.fallback == "refused: insufficient_balance"
+        assert sent(lived)[PLACE] - before[PLACE] == 2
+        for _ in range(2):
+            lived.check()
+        assert sum(size for _, size in lived.resting) == lived.shares - 1
+
+
+def test_stop_that_is_due_while_a_take_profit_waits_for_its_shares_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait ends with a look at the market, not with the order that it was for."""
+    with token_life() as lived:
+        clock = lived.made.clock
+        entered_ms, sleep_ms = clock.now_ms() + 1_000, clock.sleep_ms
+
+        def falls(duration_ms: int) -> None:
+            sleep_ms(duration_ms)
+            if clock.now_ms() > entered_ms + 1_000:
+                lived.market_at(43, 45)
+
+        monkeypatch.setattr(clock, "sleep_ms", falls)
+        lived.enter()
+        assert [sold for _, sold in lived.exits] == [103]
+        assert lived.resting == []
+        assert sent(lived)[PLACE] == 3, "the entry, the take profit that was refused, and the stop"
 
 
 def test_take_profit_that_only_we_watch_is_sold_by_us() -> None:

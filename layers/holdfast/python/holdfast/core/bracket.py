@@ -175,11 +175,13 @@ class Lacking(Struct, frozen=True):
     """A part of the take profit that does not rest, and since when it was seen so.
 
     Fills can reach us later than the order that they shrank: what looks lacking then is sold already. It is offered
-    only once the same was seen for longer than reads lag.
+    only once the same was seen for longer than reads lag. `refused_at_ms`: when the venue first said that it does not
+    have these shares yet; what it refused is no fill that is still to be shown. 0 where it did not.
     """
 
     size: int
     since_ms: int
+    refused_at_ms: int = 0
 
 
 class Bracket(Struct, frozen=True, kw_only=True):

@@ -7,8 +7,14 @@ from msgspec import structs
 from holdfast.core.bracket import Bracket, BracketState, ExitMode, Lacking, NakedClass, moved, own_price
 from holdfast.core.market import Side
 from holdfast.core.orders import OpenOrder, Purpose, Reduction, TargetOrder
+from holdfast.core.outcomes import Refusal
 from holdfast.core.protection import Facts, Scene, Step
 from holdfast.core.windows import VenueMode
+
+# Between a take profit that was refused because the venue does not have what was bought yet, and the next one. Where a
+# match settles on a chain that takes a block or two, of about two seconds each; a tick that waits is billed for it and
+# keeps its lease, so it waits once, no longer, and leaves the rest to the next one.
+SELLABLE_AFTER_MS = 3_000
 
 
 def protect(bracket: Bracket, scene: Scene) -> Step:
@@ -19,7 +25,7 @@ def protect(bracket: Bracket, scene: Scene) -> Step:
         rests = bracket.mode is ExitMode.LIMIT_ORDERS and not bracket.fallback
         reason = f"the entry is over: take profit {'at the venue' if rests else 'watched'}, stop armed"
         bracket = moved(bracket, BracketState.PROTECTED, reason, scene.decision_id)
-        claim = structs.replace(bracket, attempt=legs.claim.attempt) if legs.claim else None
+        claim = _claimed(bracket) if legs.claim else None
         legs = structs.replace(legs, bracket=bracket, claim=claim)
     return structs.replace(legs, naked=_naked(scene))
 
@@ -40,6 +46,7 @@ def take_profit_legs(bracket: Bracket, scene: Scene) -> Step:
         gone, smaller = _less(right, resting - facts.held, decreases=scene.policy.capabilities.decrease)
         return Step(bracket, excess=(*wrong, *gone), reductions=smaller)
     missing = scene.rules.snap_size(facts.held - resting - sum(order.remaining for order in wrong))
+    watched = bracket.fallback
     bracket = structs.replace(
         bracket,
         fallback="" if resting else _why_not_resting(bracket, facts, price, missing),
@@ -49,7 +56,28 @@ def take_profit_legs(bracket: Bracket, scene: Scene) -> Step:
         return Step(bracket, excess=wrong)
     if not _is_certainly_lacking(bracket, scene):
         return Step(bracket, wait="fills_may_lag")
+    if sellable_in_ms(bracket.lacking, scene.now_ms):
+        return Step(structs.replace(bracket, fallback=watched), wait="not_sellable")
     return _place(bracket, scene, price, missing)
+
+
+def sellable_in_ms(lacking: Lacking | None, now_ms: int) -> int:
+    """How long what the venue refused is kept back before it is offered again; 0 where it may be offered now."""
+    refused_at_ms = lacking.refused_at_ms if lacking is not None else 0
+    return max(refused_at_ms + SELLABLE_AFTER_MS - now_ms, 0) if refused_at_ms else 0
+
+
+def after_refusal(
+    bracket: Bracket, lacking: Lacking | None, reason: Refusal, now_ms: int, *, reserves_sells: bool
+) -> Bracket:
+    """The bracket after its take profit was refused: it is watched, and what it was for is `lacking` as before.
+
+    Only the first refusal for shares that the venue does not have yet starts the wait.
+    """
+    is_early = reserves_sells and reason is Refusal.INSUFFICIENT_BALANCE
+    if lacking is not None and is_early and not lacking.refused_at_ms:
+        lacking = structs.replace(lacking, refused_at_ms=now_ms)
+    return structs.replace(bracket, fallback=f"refused: {reason.value}", lacking=lacking)
 
 
 def _place(bracket: Bracket, scene: Scene, price: int, size: int) -> Step:
@@ -65,7 +93,12 @@ def _place(bracket: Bracket, scene: Scene, price: int, size: int) -> Step:
     )
     if not scene.facts.mode.takes(target):
         return Step(structs.replace(bracket, fallback=f"the venue is {scene.facts.mode.value}"))
-    return Step(bracket, claim=structs.replace(bracket, attempt=bracket.attempt + 1), take_profit=target)
+    return Step(bracket, claim=_claimed(bracket), take_profit=target)
+
+
+def _claimed(bracket: Bracket) -> Bracket:
+    """The bracket once its take profit is sent: what it is for lacks no more, whatever becomes of it."""
+    return structs.replace(bracket, attempt=bracket.attempt + 1, lacking=None)
 
 
 def _lacking(bracket: Bracket, missing: int, now_ms: int) -> Lacking | None:
@@ -78,9 +111,10 @@ def _lacking(bracket: Bracket, missing: int, now_ms: int) -> Lacking | None:
 
 def _is_certainly_lacking(bracket: Bracket, scene: Scene) -> bool:
     """Whether what looks lacking can't be the fill of an order of this bracket that no read shows yet."""
-    if not bracket.attempt:
+    lacking = bracket.lacking
+    if not bracket.attempt or (lacking is not None and lacking.refused_at_ms):
         return True
-    since_ms = bracket.lacking.since_ms if bracket.lacking else scene.now_ms
+    since_ms = lacking.since_ms if lacking else scene.now_ms
     return scene.now_ms - since_ms > scene.policy.reads_lag_ms
 
 

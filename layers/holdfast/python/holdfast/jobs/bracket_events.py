@@ -2,6 +2,7 @@
 
 from holdfast.clock import Clock
 from holdfast.core.bracket import Bracket, BracketState
+from holdfast.core.take_profit import sellable_in_ms
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.venue_watch import VenueWatch
 from holdfast.telemetry.port import Level
@@ -49,7 +50,9 @@ class BracketEvents:
                 total_ms=after.naked.total_ms,
             )
         if after.fallback and not before.fallback:
-            self._event("TAKE_PROFIT_WATCHED", Level.WARNING, market=after.market, why=after.fallback)
+            again_ms = sellable_in_ms(after.lacking, self._clock.now_ms())
+            level = Level.INFO if again_ms else Level.WARNING
+            self._event("TAKE_PROFIT_WATCHED", level, market=after.market, why=after.fallback, again_in_ms=again_ms)
 
     def delayed(self, bracket: Bracket, mode: str) -> None:
         """The venue takes no such order now (`mode` says why): said at once and every minute, until it goes out."""

@@ -104,16 +104,16 @@ class Executor:
                 self._report_dry(ready, lane)
             else:
                 self._place(ready, lane, decision_id)
-        self._make_sellable(decision_id)
+        self._make_sellable(self._unsellable, decision_id)
         return self.done
 
-    def _make_sellable(self, decision_id: str) -> None:
+    def _make_sellable(self, markets: Set[str], decision_id: str) -> None:
         """Have the venue read balances again that it said are too small for a sell: freshly bought shares lag.
 
         The next attempt is made from what is held then, and sells no more than the venue says there is.
         """
         sellable = self._ports.cache.sellable
-        for market in sorted(self._unsellable):
+        for market in sorted(markets):
             sellable.pop(market, None)
             try:
                 size = self._ports.venue.refresh_holding(market)

@@ -15,7 +15,8 @@ from holdfast.state.port import Claim
 class ProtectiveWork:
     """What a pass over an account's brackets sends. `cancels` are what must end before the exits of their markets.
 
-    `claims` are the conditional writes of the brackets that orders are for, by the orders' legs.
+    `unsellable` are markets whose take profit was refused because the venue did not have the shares yet. `claims` are
+    the conditional writes of the brackets that orders are for, by the orders' legs.
     """
 
     cancels: list[OpenOrder] = field(default_factory=list)
@@ -24,6 +25,7 @@ class ProtectiveWork:
     excess: list[OpenOrder] = field(default_factory=list)
     reductions: list[Reduction] = field(default_factory=list)
     take_profits: list[TargetOrder] = field(default_factory=list)
+    unsellable: set[str] = field(default_factory=set)
     claims: dict[str, Claim] = field(default_factory=dict)
 
 
@@ -56,8 +58,10 @@ class ProtectiveExecutor(Executor):
         pending = self._reduce(work.reductions, decision_id)
         ready, blocked = blocked_places(work.take_profits, unfinished, pending)
         self._report_dropped(blocked)
+        # A take profit that is refused now is offered again after a while: at once the chain has no more to tell.
+        again = work.unsellable & {target.market for target in ready}
+        self._make_sellable(self._unsellable | again, decision_id)
         self._place(ready, "legs", decision_id)
-        self._make_sellable(decision_id)
         return self.done
 
 

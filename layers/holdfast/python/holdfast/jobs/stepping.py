@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from msgspec import structs
 
 from holdfast.clock import Clock
-from holdfast.core.bracket import Bracket, BracketState, calling
+from holdfast.core.bracket import Bracket, BracketState, Lacking, calling
 from holdfast.core.errors import BudgetExhaustedError, ConditionFailedError, VenueError, VenueRateLimitedError
 from holdfast.core.exiting import after_attempt, after_undoing, limited
 from holdfast.core.market import Side
@@ -14,6 +14,7 @@ from holdfast.core.orders import OpenOrder, TimeInForce
 from holdfast.core.outcomes import Placed, PlaceOutcome, Refusal, Refused
 from holdfast.core.protection import REDUCING, Policy, Step
 from holdfast.core.resolution import to_resend
+from holdfast.core.take_profit import after_refusal, sellable_in_ms
 from holdfast.jobs.bracket_events import BracketEvents
 from holdfast.jobs.bracket_facts import Account
 from holdfast.jobs.closing import Closing
@@ -172,6 +173,8 @@ class Stepping:
         if wait == "fills_may_lag" and bracket.lacking is not None:
             since_ms = self._clock.now_ms() - bracket.lacking.since_ms
             again.soon(bracket.market, self._policy.reads_lag_ms + 1 - since_ms)
+        elif wait == "not_sellable":
+            again.soon(bracket.market, sellable_in_ms(bracket.lacking, self._clock.now_ms()))
         elif wait in ("cancel_unfinished", "list_stale"):
             again.soon(bracket.market, POLL_MS)
         elif wait == "unsettled":
@@ -203,6 +206,8 @@ class Stepping:
             work.reductions += one.reductions
             if one.take_profit is not None:
                 work.take_profits.append(one.take_profit)
+                if one.bracket.lacking is not None and one.bracket.lacking.refused_at_ms:
+                    work.unsellable.add(stored.market)
 
     def _resends(self, view: AccountView, account: Account, markets: list[str]) -> list[Resend]:
         held = {market: account.net(market) for market in markets}
@@ -288,12 +293,22 @@ class Stepping:
                 elif isinstance(outcome, Refused):
                     again.soon(bracket.market, _retry_at_ms(after) - now_ms)
             else:
-                refused = f"refused: {outcome.reason.value}" if isinstance(outcome, Refused) else ""
-                after = structs.replace(bracket, fallback=refused)
+                after = self._leg_answered(bracket, one.bracket.lacking, outcome, again)
             if after != bracket:
                 self._save_after(bracket, after)
         if contradicted:
             self._read_rules(sorted(contradicted))
+
+    def _leg_answered(self, bracket: Bracket, lacking: Lacking | None, outcome: PlaceOutcome, again: Again) -> Bracket:
+        """The bracket after its take profit for what was `lacking` was answered; refused, it is watched meanwhile."""
+        if not isinstance(outcome, Refused):
+            return bracket
+        now_ms = self._clock.now_ms()
+        reserves_sells = self._policy.capabilities.reserves_sells
+        after = after_refusal(bracket, lacking, outcome.reason, now_ms, reserves_sells=reserves_sells)
+        if again_ms := sellable_in_ms(after.lacking, now_ms):
+            again.soon(bracket.market, again_ms)
+        return after
 
     def _read_rules(self, markets: list[str]) -> None:
         """The venue refused an order by rules that we do not know: by ours the next one would be refused as well."""
