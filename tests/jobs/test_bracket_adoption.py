@@ -67,6 +67,7 @@ def test_distance_in_atr_that_nobody_knows_stops_no_protection() -> None:
         bracket = lived.bracket
         assert bracket.state is BracketState.PROTECTED
         assert (bracket.levels.take_profit, bracket.levels.stop) == (6_100, 4_400), "the defaults"
+        assert lived.made.events("POSITION_ADOPTED")[0]["default_distances"] is True
 
 
 def test_exit_that_was_under_way_when_its_bracket_was_lost_ends_flat() -> None:

@@ -143,3 +143,13 @@ def test_a_crash_between_two_positions_leaves_each_whole_or_not_at_all() -> None
         assert importing(world).apply(planned).verdict is Verdict.REFUSED
         assert world.ledger.lines() == []
         assert world.ledger.position("M-1").position.size == 0
+
+
+def test_distance_in_atr_does_not_keep_a_position_from_being_protected() -> None:
+    with protected_world() as (world, held):
+        bought(world)
+        world.switch(stop_loss="1.8atr", take_profit="3atr", hard_stop="3atr", soft_stop="1.8atr")
+        taken = take_over(world)
+        assert (taken.verdict, taken.why) == (Verdict.IMPORT, "a distance is in ATR: protected with the defaults")
+        levels = held.bracket.levels
+        assert (levels.take_profit, levels.stop, levels.hard_stop) == (6_100, 4_400, 4_100)

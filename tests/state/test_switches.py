@@ -93,6 +93,8 @@ def problems_of(**texts: str) -> tuple[str, ...]:
         ("cancel_timeout_seconds", "0"),
         ("blacklist_days", "0"),
         ("max_position_hours", "-1"),
+        ("atr_bar_minutes", "5"),
+        ("atr_bar_minutes", "60 minutes"),
         ("scan_min_volume", "-1"),
     ],
 )
@@ -108,6 +110,7 @@ def test_bad_value_is_one_sentence_with_name_value_and_what_is_allowed(name: str
         ("dry_run", "false", False),
         ("max_daily_loss", "250.50", Decimal("250.50")),
         ("execution_interval_seconds", "30", 30),
+        ("atr_bar_minutes", " 1440 ", 1440),
         ("execution_interval_seconds", "900", 900),
         ("ab_concurrent_share", "0", Decimal(0)),
         ("ab_concurrent_share", "0.25", Decimal("0.25")),

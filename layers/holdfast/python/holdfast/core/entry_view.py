@@ -41,6 +41,7 @@ class NoEntry(StrEnum):
     OTHER_OUTCOME_HELD = "other_outcome_held"
     ENTRY_UNDER_WAY = "entry_under_way"
     BOOK = "book"
+    CANDLES = "candles"
     PRICE_LIMIT = "price_limit"
     PROTECTION = "protection"
     BELOW_MINIMUM = "below_minimum"
@@ -59,6 +60,7 @@ _PASSING = frozenset(
         NoEntry.MARKET_UNKNOWN,
         NoEntry.MARKET_PAUSED,
         NoEntry.BOOK,
+        NoEntry.CANDLES,
         NoEntry.PRICE_LIMIT,
         NoEntry.OPEN_ORDERS,
     }

@@ -91,7 +91,12 @@ class Adopting:
             # Another writer was faster: its bracket is read by the next pass.
             return None
         self._ports.telemetry.event(
-            "POSITION_ADOPTED", Level.WARNING, market=position.market, size=position.size, bracket=bracket_id
+            "POSITION_ADOPTED",
+            Level.WARNING,
+            market=position.market,
+            size=position.size,
+            bracket=bracket_id,
+            default_distances=self._switches.distances.needs_atr,
         )
         return bracket
 

@@ -14,7 +14,7 @@ from holdfast.clock import Clock
 from holdfast.core.blacklist import BlacklistPolicy
 from holdfast.core.book import BookState, OrderBook
 from holdfast.core.bracket import BracketState, own_price
-from holdfast.core.distances import Distance, Unit
+from holdfast.core.distances import Distance, Distances, Unit
 from holdfast.core.entries import entry_target
 from holdfast.core.entry_view import (
     EntryAccount,
@@ -34,6 +34,7 @@ from holdfast.core.positions import Position
 from holdfast.core.requests import EntryRequest
 from holdfast.core.risk import RiskLimits
 from holdfast.jobs.alignment import check_alignment
+from holdfast.jobs.atr import AtrReading, AtrReads
 from holdfast.jobs.deciding import STALE_AFTER_MS
 from holdfast.jobs.observing import AccountView
 from holdfast.jobs.ports import Ports
@@ -70,6 +71,7 @@ class Entering:
         self._switches, self._decision_id = switches, decision_id
         self._scale = capabilities.scale
         self._one = capabilities.one
+        self._atrs = AtrReads(ports, account, switches.atr_bar_minutes)
         self._requests = Requests(ports.store, account)
         self._brackets = Brackets(ports.store, account)
         self._configs = MarketConfigs(ports.store, account)
@@ -119,6 +121,7 @@ class Entering:
             halts=halts,
         )
         for stored, request in self._asked:
+            now_ms = self._clock.now_ms()
             market = self._market(request.market, books, barred, now_ms)
             target = self._decided(request, market, account, now_ms)
             if isinstance(target, EntryRefusal):
@@ -163,22 +166,53 @@ class Entering:
         rules, book = market.rules, market.book
         if rules is None or book is None:
             return EntryRefusal(NoEntry.BOOK, f"the book of {request.market} is missing")
-        grid = OwnGrid(rules, request.side, self._scale, self._one)
-        limit = own_price(target.price, request.side, self._one)
-        best = (book.best_bid, book.best_ask) if request.side is Side.BUY else (book.best_ask, book.best_bid)
-        bid, ask = (None if price is None else own_price(price, request.side, self._one) for price in best)
-        terms = Terms(limit, bid, ask, None, self._limits.fee.at(limit, self._scale.one))
         try:
             wanted = self._switches.distances.overridden(request.protection)
         except InvalidInputError as error:
             return EntryRefusal(NoEntry.INVALID, str(error))
+        reading = self._atr(request, wanted, book)
+        if isinstance(reading, EntryRefusal):
+            return reading
+        grid = OwnGrid(rules, request.side, self._scale, self._one)
+        terms = self._terms(request, target, book, reading.atr)
         known = account.brackets.get(request.market)
         refusal = refusal_of_entry(grid, wanted, terms)
         if known is not None:
             # What is added follows the levels of the first entry.
             refusal = refusal or refusal_of_addition(grid, known.levels, terms)
         if refusal:
-            return EntryRefusal(NoEntry.PROTECTION, refusal)
+            return EntryRefusal(NoEntry.PROTECTION, f"{refusal} ({reading.why})" if reading.why else refusal)
+        return self._claimed(request, target, grid, wanted, terms, account, now_ms)
+
+    def _atr(self, request: EntryRequest, wanted: Distances, book: OrderBook) -> AtrReading | EntryRefusal:
+        """The market's ATR where a distance needs one; a refusal that waits where nobody was asked, or for too long."""
+        if not wanted.needs_atr:
+            return AtrReading(None)
+        reading = self._atrs.read(request.market, request.side)
+        if not reading.asked:
+            return EntryRefusal(NoEntry.CANDLES, reading.why)
+        if reading.atr is not None and book.state(self._clock.now_ms(), STALE_AFTER_MS) is not BookState.OK:
+            return EntryRefusal(NoEntry.BOOK, f"the book of {request.market} grew old while its candles were read")
+        return reading
+
+    def _terms(self, request: EntryRequest, target: TargetOrder, book: OrderBook, atr: int | None) -> Terms:
+        limit = own_price(target.price, request.side, self._one)
+        best = (book.best_bid, book.best_ask) if request.side is Side.BUY else (book.best_ask, book.best_bid)
+        bid, ask = (None if price is None else own_price(price, request.side, self._one) for price in best)
+        return Terms(limit, bid, ask, atr, self._limits.fee.at(limit, self._scale.one))
+
+    def _claimed(
+        self,
+        request: EntryRequest,
+        target: TargetOrder,
+        grid: OwnGrid,
+        wanted: Distances,
+        terms: Terms,
+        account: EntryAccount,
+        now_ms: int,
+    ) -> Claim:
+        """The claim itself: a new bracket, or one that gets more."""
+        known = account.brackets.get(request.market)
         config = self._market_configs.get(request.market)
         taking = (
             *self._requests.taking(request, now_ms, f"entry of {self._scale.size_text(target.size)}"),
@@ -199,7 +233,7 @@ class Entering:
             terms,
             mode.mode_of(bracket_id),
             account.positions.get(request.market) or Position(request.market),
-            rules,
+            grid.rules,
             now_ms,
         )
         return Claim(request.market, (self._brackets.claim(bracket), *taking))

@@ -138,7 +138,8 @@ class Importing:
         key = f"import#{market}#{stored.version}"
         after, line = bring_in(stored.position, position.side, held, price, cost, self._one, key=key, now_ms=now_ms)
         bracket = self._bracket(position, after, rules, seen.books.get(market), f"import-{stored.version}")
-        return Takeover(position, Verdict.IMPORT, "", stored, after, line, bracket, config)
+        why = "a distance is in ATR: protected with the defaults" if self._switches.distances.needs_atr else ""
+        return Takeover(position, Verdict.IMPORT, why, stored, after, line, bracket, config)
 
     def _refusal(
         self,
@@ -175,7 +176,7 @@ class Importing:
         bracket_id = bracket_identity(self._account, position.market, occasion)
         grid = OwnGrid(rules, position.side, self._scale, self._one)
         best = (book.best_bid, book.best_ask) if book is not None else (None, None)
-        wanted = self._switches.distances
+        wanted = self._switches.adopting_distances
         terms = terms_around(held, grid, wanted, *best)
         mode = ModeRule(self._switches.use_concurrent_orders, self._switches.ab_concurrent_share)
         decision_id = f"{self._account}-import"

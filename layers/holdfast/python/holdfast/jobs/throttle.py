@@ -90,6 +90,17 @@ class Throttle:
         now = available(state, self._buckets[bucket], now_ms, 0 if exit else self._reserve(bucket)) // cost
         return max(min(now, most) or (1 if exit else most), 1)
 
+    def covers(self, bucket: str, tokens: int) -> bool:
+        """Whether a read is paid at once, without a wait and without what is reserved for exits."""
+        if self._reads_for_exits:
+            return False
+        if self._prepaid[bucket] >= tokens:
+            return True
+        now_ms = self._clock.now_ms()
+        stored = self._read(bucket)
+        state = stored.state if stored else full(self._buckets[bucket], now_ms)
+        return available(state, self._buckets[bucket], now_ms, self._reserve(bucket)) >= tokens
+
     def take(self, bucket: str, tokens: int, *, exit: bool = False) -> None:
         """Take tokens in one conditional write, waiting for a non-exit while the tick's allowance lasts.
 

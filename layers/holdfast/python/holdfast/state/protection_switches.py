@@ -7,8 +7,10 @@ from pydantic import BaseModel
 
 from holdfast.core.distances import Distance, Distances, Unit, parse_distance
 from holdfast.state.switch_fields import (
+    CandleMinutes,
     DistanceText,
     YesOrNo,
+    candle_minutes,
     distance,
     dollars,
     price,
@@ -39,6 +41,9 @@ class ProtectionSwitches(BaseModel):
     hard_stop: DistanceText = distance("0.10", "Distance from the entry price of the last resort; the widest stop.")
     trailing_activation: DistanceText = distance("0.05", "Gain from which on the trailing stop is active.")
     trailing_distance: DistanceText = distance("0.04", "How far below the best price since then it sells.")
+    atr_bar_minutes: CandleMinutes = candle_minutes(
+        60, "Minutes of the candles that an ATR is worked out from: a minute's, an hour's or a day's."
+    )
     max_position_hours: int = whole(0, 0, 8760, "Exit a position of this age; 0: never for its age.")
     max_limit_minutes: int = whole(
         0, 0, 525_600, "Exit a position whose take profit has rested for so long, e.g. 60; 0: never for that."
@@ -100,9 +105,9 @@ class ProtectionSwitches(BaseModel):
 
     @property
     def adopting_distances(self) -> Distances:
-        """Those of a position that is held already: the defaults where one is in ATR, which may not be known.
+        """Those of a position that is held already: the defaults of all where one is in ATR.
 
-        A missing ATR stops entries, never protection.
+        An ATR is read for entries alone: what nobody can read stops an entry, never protection.
         """
         wanted = self.distances
         return ProtectionSwitches().distances if wanted.needs_atr else wanted

@@ -1,7 +1,7 @@
 """The kinds of switches: how each is checked, and how what it may be is said."""
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -35,8 +35,15 @@ def _only_a_distance(text: str) -> str:
         raise ValueError(str(error)) from None
 
 
+def _number(value: object) -> object:
+    """Parameters are text, and a Literal of numbers takes none."""
+    text = str(value).strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else value
+
+
 YesOrNo = Annotated[bool, BeforeValidator(_only_true_or_false)]
 DistanceText = Annotated[str, AfterValidator(_only_a_distance)]
+CandleMinutes = Annotated[Literal[1, 60, 1440], BeforeValidator(_number)]
 
 
 def dollars(default: str, description: str) -> Any:
@@ -69,6 +76,11 @@ def yes_or_no(default: bool, description: str) -> Any:
 def word(default: str, words: tuple[str, ...], description: str) -> Any:
     """One of a few words; the field's type is their Literal."""
     return Field(default=default, description=description, json_schema_extra={"allowed": " or ".join(words)})
+
+
+def candle_minutes(default: int, description: str) -> Any:
+    """A length of candle that every venue has: a minute, an hour or a day."""
+    return Field(default=default, description=description, json_schema_extra={"allowed": "1, 60 or 1440"})
 
 
 def distance(default: str, description: str) -> Any:

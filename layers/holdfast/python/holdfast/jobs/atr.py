@@ -1,0 +1,62 @@
+"""The ATR of a market that is about to be entered, from the venue's closed candles.
+
+It is read for nothing else, and whatever goes wrong is a word for the entry's refusal, never the end of the tick: exits
+are decided by then, and must not wait. So nothing is asked for that would have to wait for tokens, and after the venue
+gave no answer once nothing more in this tick.
+"""
+
+from msgspec import Struct
+
+from holdfast.core.atr import CANDLES, PERIOD, wilder_atr
+from holdfast.core.errors import (
+    BudgetExhaustedError,
+    InvalidInputError,
+    VenueError,
+    VenueRateLimitedError,
+    VenueRefusedError,
+)
+from holdfast.core.market import Side
+from holdfast.jobs.leased import back_off
+from holdfast.jobs.ports import Ports
+
+
+class AtrReading(Struct, frozen=True):
+    """The ATR in price units, or None and why. `asked` False: nothing was sent, and the next tick may ask."""
+
+    atr: int | None
+    why: str = ""
+    asked: bool = True
+
+
+class AtrReads:
+    """Reads ATRs within one tick, each of candles that are `minutes` long."""
+
+    def __init__(self, ports: Ports, account: str, minutes: int) -> None:
+        self._ports, self._account, self._minutes = ports, account, minutes
+        self._failed = ""
+
+    def read(self, market: str, side: Side) -> AtrReading:
+        """The ATR of what `side` would hold. Raises StoreError alone."""
+        capabilities = self._ports.venue.capabilities
+        if self._failed:
+            return AtrReading(None, f"candles could not be read a moment ago: {self._failed}", asked=False)
+        if not self._ports.throttle.covers("read", capabilities.costs.read):
+            return AtrReading(None, "there are no tokens to read candles beside the exits' reserve", asked=False)
+        try:
+            candles = self._ports.venue.candles(market, self._minutes, CANDLES)
+            if side is Side.SELL and capabilities.one is not None:
+                candles = [candle.mirrored(capabilities.one) for candle in candles]
+            atr = wilder_atr(candles)
+        except BudgetExhaustedError as error:
+            return AtrReading(None, str(error), asked=False)
+        except (VenueError, InvalidInputError) as error:
+            if isinstance(error, VenueRateLimitedError):
+                back_off(self._ports, self._account)
+            self._failed = "" if isinstance(error, (VenueRefusedError, InvalidInputError)) else str(error)
+            return AtrReading(None, f"its candles could not be read: {error}")
+        if atr is None:
+            known = f"{len(candles)} of its last {CANDLES} candles of {self._minutes} minutes are known"
+            return AtrReading(None, f"{known}, an ATR needs {PERIOD + 1}")
+        if not atr:
+            return AtrReading(None, f"its price did not move in {len(candles)} candles of {self._minutes} minutes")
+        return AtrReading(atr)
