@@ -198,8 +198,8 @@ def _exit(bracket: Bracket, scale: Scale) -> str:
     words = [f"{under_way.source.value} since {_time(under_way.decided_at_ms)}", f"{under_way.sends} sent"]
     if under_way.failures:
         words.append(f"{under_way.failures} failed")
-    if under_way.limited_since_ms:
-        words.append(f"kept by the rate since {_time(under_way.limited_since_ms)}")
+    if under_way.shut_out_since_ms:
+        words.append(f"kept by rate or access since {_time(under_way.shut_out_since_ms)}")
     return ", ".join([*words, f"last price ${_price(under_way.mark, scale)}"])
 
 

@@ -97,7 +97,7 @@ def test_exit_that_the_venue_refuses_for_the_rate_is_no_failed_attempt(endpoint:
         exit = lived.bracket.exit
         assert exit is not None
         assert (exit.failures, exit.alarmed) == (0, False)
-        assert exit.limited_since_ms
+        assert exit.shut_out_since_ms
         assert lived.bracket.state is BracketState.EXITING
         delayed = lived.made.events("EXIT_DELAYED")
         assert {event["mode"] for event in delayed} == {"rate_limited"}

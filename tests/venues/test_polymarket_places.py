@@ -50,11 +50,17 @@ def test_an_order_is_prepared_once(ready):
     assert (order["makerAmount"], order["takerAmount"], order["tokenId"]) == ("4935000", "10500000", YES)
 
 
-def test_an_unprepared_order_is_prepared_on_the_way(server: ScriptedServer):
-    server.script(*RULES, Reply(500))
-    [outcome] = venue_at(server.url).place([placement()], DEADLINE)
-    assert isinstance(outcome, Unknown)
-    assert [asked.target for asked in server.asked[:2]] == [f"/markets-by-token/{YES}", f"/clob-markets/0x{'ab' * 32}"]
+def test_an_order_that_was_not_prepared_is_not_sent(server: ScriptedServer):
+    """The journal does not name it: were its answer lost, nobody could find it again, and it would rest for ever."""
+    server.script(Reply(500), *RULES)
+    venue = venue_at(server.url)
+    [unprepared] = venue.prepare([placement()])
+    assert unprepared.body == ""
+    [outcome] = venue.place([unprepared], DEADLINE)
+    assert (outcome.reason, outcome.code) == (Refusal.NOT_SENT, "rules_unknown")
+    [outcome] = venue.place([placement("another")], DEADLINE)
+    assert (outcome.reason, outcome.code) == (Refusal.NOT_SENT, "unprepared")
+    assert all(asked.method == "GET" for asked in server.asked)
 
 
 def test_a_batch_goes_out_as_one_array_of_the_same_bytes(server: ScriptedServer, ready):
@@ -123,8 +129,8 @@ def test_an_immediate_order_that_found_nothing_is_over_not_refused(server: Scrip
         (400, "the orderbook 123 does not exist", Refusal.MARKET_CLOSED),
         (400, "order_version_mismatch", Refusal.MALFORMED),
         (400, "'0x1' address in closed only mode", Refusal.UNAUTHORIZED),
-        (403, "Trading restricted in your region, please refer to available regions", Refusal.UNAUTHORIZED),
-        (400, "Trading restricted in your region, please refer to available regions", Refusal.UNAUTHORIZED),
+        (403, "Trading restricted in your region, please refer to available regions", Refusal.GEOBLOCKED),
+        (400, "Trading restricted in your region, please refer to available regions", Refusal.GEOBLOCKED),
         (400, "maker address not allowed, please use the deposit wallet flow", Refusal.UNAUTHORIZED),
         (401, "Unauthorized/Invalid api key", Refusal.UNAUTHORIZED),
         (403, "anything", Refusal.UNAUTHORIZED),
@@ -232,7 +238,7 @@ def test_an_unknown_market_takes_no_orders_and_whether_a_known_one_is_open_the_v
     server.script(Reply(404, {"error": "market not found"}), RULES[0], Reply(200, MARKET | {"c": True}), closed)
     venue = venue_at(server.url)
     for code in ("unknown_market", ""):
-        [outcome] = venue.place([placement()], DEADLINE)
+        [outcome] = venue.place(venue.prepare([placement()]), DEADLINE)
         assert (outcome.reason, outcome.code) == (Refusal.MARKET_CLOSED, code)
     assert server.asked[-1].target == "/order"
 

@@ -126,8 +126,8 @@ class Exit(Struct, frozen=True):
     `trigger` is the executable price that made it due, `intended` the level that it was to sell at, `mark` the last
     price that could be trusted: floors are measured from it. `sends` counts the orders sent for it; the next exists
     only when the one before is over; `rests`: the last one was to rest. `failures` counts those in a row that sold
-    nothing; the next goes out at `retry_at_ms`. `alarmed`: a person was called. `limited_since_ms`: since when the rate
-    lets none out, 0 where it does. Whoever finds a writer gone goes on from the journal's entries.
+    nothing; the next goes out at `retry_at_ms`. `alarmed`: a person was called. `shut_out_since_ms`: since when rate or
+    access let none out, 0 where they do. Whoever finds a writer gone goes on from the journal's entries.
     """
 
     source: ExitSource
@@ -142,7 +142,7 @@ class Exit(Struct, frozen=True):
     retry_at_ms: int = 0
     alarmed: bool = False
     rests: bool = False
-    limited_since_ms: int = 0
+    shut_out_since_ms: int = 0
 
 
 class Undoing(Struct, frozen=True):

@@ -9,7 +9,16 @@ from msgspec import structs
 
 from holdfast.core.bracket import Bracket, BracketState, Exit, ExitSource, NakedClass, Undoing, moved, own_price
 from holdfast.core.errors import InvalidInputError
-from holdfast.core.floors import FloorPolicy, backoff_ms, floor_of, is_alarm_due, is_dust, slice_of
+from holdfast.core.floors import (
+    FIRST_BACKOFF_MS,
+    LONGEST_BACKOFF_MS,
+    FloorPolicy,
+    backoff_ms,
+    floor_of,
+    is_alarm_due,
+    is_dust,
+    slice_of,
+)
 from holdfast.core.market import MarketRules
 from holdfast.core.marks import mark_of, own_rules, sellable_depth
 from holdfast.core.orders import OpenOrder, Purpose, TargetOrder, TimeInForce
@@ -23,6 +32,8 @@ from holdfast.core.windows import exit_in
 LONGEST_STALE_MS = 30_000
 # What is too small to rest and sells nothing so often in a row (two and a half minutes) is dust: entries wait for it.
 SMALL_ATTEMPTS = 10
+NOT_OF_THE_ORDER = frozenset({Refusal.RATE_LIMITED, Refusal.GEOBLOCKED})
+"""Refusals that say nothing of the order or its market."""
 
 
 def step(bracket: Bracket, scene: Scene) -> Step:
@@ -50,15 +61,15 @@ def after_attempt(bracket: Bracket, outcome: PlaceOutcome, now_ms: int, *, rests
     """The bracket after its exit order, or the cancel before it, was answered.
 
     One that sold something, or rests (`rests`: it was meant to), is no failure; one of unknown outcome is resolved by
-    the journal first; one that was refused for the rate says nothing of the market (see `limited`). All others are
+    the journal first; one that rate or access refused says nothing of the market (see `shut_out`). All others are
     tried again after a back-off, for ever: so is one that was accepted to take at once and took nothing (held back by
     the venue, or met an order of our own), or nobody would ever be called.
     """
-    if isinstance(outcome, Refused) and outcome.reason is Refusal.RATE_LIMITED:
-        return limited(bracket, now_ms)
+    if isinstance(outcome, Refused) and outcome.reason in NOT_OF_THE_ORDER:
+        return shut_out(bracket, outcome.reason, now_ms)
     if bracket.exit is None or isinstance(outcome, Unknown):
         return bracket
-    exit = structs.replace(bracket.exit, limited_since_ms=0)
+    exit = structs.replace(bracket.exit, shut_out_since_ms=0)
     if isinstance(outcome, Placed) and (outcome.filled or (rests and outcome.remaining)):
         return structs.replace(bracket, exit=structs.replace(exit, failures=0, retry_at_ms=0, alarmed=False))
     failures = exit.failures + 1
@@ -70,12 +81,20 @@ def after_attempt(bracket: Bracket, outcome: PlaceOutcome, now_ms: int, *, rests
     return structs.replace(bracket, exit=failed, naked=bracket.naked.at(cause, now_ms))
 
 
-def limited(bracket: Bracket, now_ms: int) -> Bracket:
-    """The bracket whose exit the rate does not let out: no attempt of its own, and the account's back-off says when the
-    next one is due. Since when that is so stays with it, for the alarm."""
-    if bracket.exit is None or bracket.exit.limited_since_ms:
+def shut_out(bracket: Bracket, reason: Refusal, now_ms: int) -> Bracket:
+    """The bracket whose exit the account's rate or access does not let out: no failed attempt, and since when it is so.
+
+    For the rate the account's back-off says when the next one is due. A place that the venue takes no orders from is
+    tried again after as long as it has lasted, 1 to 30 s.
+    """
+    exit = bracket.exit
+    if exit is None:
         return bracket
-    return structs.replace(bracket, exit=structs.replace(bracket.exit, limited_since_ms=now_ms))
+    since_ms = exit.shut_out_since_ms or now_ms
+    retry_at_ms = exit.retry_at_ms
+    if reason is not Refusal.RATE_LIMITED:
+        retry_at_ms = now_ms + min(max(now_ms - since_ms, FIRST_BACKOFF_MS), LONGEST_BACKOFF_MS)
+    return structs.replace(bracket, exit=structs.replace(exit, shut_out_since_ms=since_ms, retry_at_ms=retry_at_ms))
 
 
 def after_undoing(bracket: Bracket, outcome: PlaceOutcome, policy: FloorPolicy, now_ms: int) -> Bracket:
@@ -83,9 +102,11 @@ def after_undoing(bracket: Bracket, outcome: PlaceOutcome, policy: FloorPolicy, 
 
     Like an exit it is tried for ever, with the same back-off; a person is called again after as many failures in a row.
     """
-    is_limited = isinstance(outcome, Refused) and outcome.reason is Refusal.RATE_LIMITED
-    if is_limited or isinstance(outcome, Unknown):
+    if isinstance(outcome, Unknown):
         return bracket
+    if isinstance(outcome, Refused) and outcome.reason in NOT_OF_THE_ORDER:
+        wait_ms = 0 if outcome.reason is Refusal.RATE_LIMITED else LONGEST_BACKOFF_MS
+        return structs.replace(bracket, undoing=structs.replace(bracket.undoing, retry_at_ms=now_ms + wait_ms))
     if isinstance(outcome, Placed) and outcome.filled:
         return structs.replace(bracket, undoing=Undoing())
     failures = bracket.undoing.failures + 1
@@ -118,7 +139,7 @@ def _exit(bracket: Bracket, scene: Scene) -> Step:
         rests = any(order.purpose is Purpose.EXIT for order in facts.certain)
         legs = Step(bracket) if rests else take_profit_legs(bracket, scene)
         return structs.replace(legs, wait="window", naked=NakedClass.WINDOW)
-    is_first_hard = scene.decision.take_liquidity and not exit.failures
+    is_first_hard = scene.decision.take_liquidity and not exit.failures and not exit.shut_out_since_ms
     if now_ms < exit.retry_at_ms and not is_first_hard:
         return Step(bracket, wait="backoff", naked=naked)
     ours = [order for order in facts.cancelable if order.purpose is not None]

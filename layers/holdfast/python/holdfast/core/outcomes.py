@@ -20,6 +20,7 @@ class Refusal(StrEnum):
     NOT_FOUND = "not_found"
     RATE_LIMITED = "rate_limited"
     UNAUTHORIZED = "unauthorized"
+    GEOBLOCKED = "geoblocked"
     NOT_SENT = "not_sent"
     MALFORMED = "malformed"
     OTHER = "other"

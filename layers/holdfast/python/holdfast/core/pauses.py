@@ -11,7 +11,9 @@ TICKS_BEFORE_PAUSE = 3
 LONGEST_PAUSE_MS = 3_600_000
 
 # Not the market's fault: a matter of our budget, our clock or a write that exists already.
-_NOT_THE_MARKET = frozenset({Refusal.RATE_LIMITED, Refusal.NOT_SENT, Refusal.DUPLICATE, Refusal.UNAUTHORIZED})
+_NOT_THE_MARKET = frozenset(
+    {Refusal.RATE_LIMITED, Refusal.NOT_SENT, Refusal.DUPLICATE, Refusal.UNAUTHORIZED, Refusal.GEOBLOCKED}
+)
 
 
 class MarketPause(Struct, frozen=True):

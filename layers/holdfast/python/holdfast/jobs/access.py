@@ -33,10 +33,19 @@ def days_left(access: Access, now_ms: int) -> int | None:
     return max(access.key_expires_at_ms - now_ms, 0) // DAY_MS
 
 
+def heed_block(ports: Ports, now_ms: int) -> None:
+    """An order was refused for where it came from: no entries and quotes for as long as an answer is believed."""
+    ports.cache.access.blocked_at_ms = now_ms
+    report_access(ports, now_ms)
+
+
 def report_access(ports: Ports, now_ms: int) -> None:
     """Keep the problems of what the venue said last as reasons to halt, and say what is new about them."""
     seen = ports.cache.access
     problems = access_problems(seen.said, now_ms)
+    refused = seen.blocked_at_ms and now_ms - seen.blocked_at_ms < ASK_AGAIN_MS
+    if refused and GEOBLOCKED not in problems:
+        problems = (GEOBLOCKED, *problems)
     if GEOBLOCKED in problems and GEOBLOCKED not in seen.reasons:
         ports.telemetry.event("ACCESS_BLOCKED", Level.ERROR, place=seen.said.place)
         ports.telemetry.metric("AccessBlocked", 1)

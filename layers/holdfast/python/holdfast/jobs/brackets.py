@@ -7,6 +7,7 @@ from holdfast.clock import Clock
 from holdfast.core.bracket import NakedClass
 from holdfast.core.errors import HoldfastError, StoreError, VenueRateLimitedError
 from holdfast.core.positions import LedgerKind
+from holdfast.jobs.access import report_access
 from holdfast.jobs.alignment import check_alignment
 from holdfast.jobs.execution import Execution
 from holdfast.jobs.foreign_positions import say_foreign_positions
@@ -117,6 +118,8 @@ class BracketsTick:
             self.ports.venue.connect()
             self.ports.cache.connected = True
         self.ports.throttle.configure(self.ports.venue.capabilities)
+        if self.ports.cache.access.reasons:
+            report_access(self.ports, self._clock.now_ms())
         check_alignment(self.ports, reading.switches, self._clock.now_ms())
         self._protect(reading)
         self._redeem(reading)

@@ -13,6 +13,7 @@ from typing import TypeVar
 from holdfast.core.blocked import blocked_places, remainders
 from holdfast.core.draft import Dropped, DropReason
 from holdfast.core.errors import BudgetExhaustedError, ClaimLostError, VenueError
+from holdfast.core.exiting import NOT_OF_THE_ORDER
 from holdfast.core.journal import JournalEntry
 from holdfast.core.market import MarketRules, Side
 from holdfast.core.orders import (
@@ -74,8 +75,8 @@ class Executor:
         self._unsaid: set[str] = set()
         # Why the venue refused to cancel an order that it knows, by market.
         self.uncanceled: dict[str, Refused] = {}
-        # Markets with an exit, or a cancel before one, that the rate did not let out.
-        self.limited: set[str] = set()
+        # Markets with an exit, or a cancel before one, that rate or access did not let out, and which of them.
+        self.shut_out: dict[str, Refusal] = {}
         # What cancelled orders had filled when they ended, beyond what the fills showed.
         self._filled: Counter[tuple[str, Side]] = Counter()
         self.done = Execution()
@@ -157,7 +158,7 @@ class Executor:
                 for order in batch
             ]
             outcomes = self._try(len(batch), partial(self._writes.cancel, requests, decision_id, exit=exit), exit)
-            self._note_limited(batch, outcomes, exit=exit)
+            self._note_shut_out(batch, outcomes, exit=exit)
             if outcomes is None:
                 unfinished += batch
                 continue
@@ -197,7 +198,7 @@ class Executor:
                 self._report_dropped([Dropped(t, DropReason.CLAIM_LOST) for t in batch if t.market in lost.markets])
                 self._place([t for t in batch if t.market not in lost.markets], lane, decision_id, exit=exit)
                 continue
-            self._note_limited(batch, outcomes, exit=exit)
+            self._note_shut_out(batch, outcomes, exit=exit)
             if outcomes is None:
                 continue
             self._watch.heed(batch, outcomes)
@@ -236,17 +237,18 @@ class Executor:
             self.done.left += size
             return None
         self.done.count(outcomes)
+        self._watch.heed_access(outcomes)
         if any(isinstance(outcome, Refused) and outcome.reason is Refusal.RATE_LIMITED for outcome in outcomes):
             self._exhausted = True
         return outcomes
 
-    def _note_limited(
+    def _note_shut_out(
         self, batch: Sequence[OpenOrder | TargetOrder], outcomes: Sequence[Outcome] | None, *, exit: bool
     ) -> None:
         said = outcomes or [Refused(Refusal.RATE_LIMITED)] * len(batch)
         for item, outcome in zip(batch, said, strict=True):
-            if exit and isinstance(outcome, Refused) and outcome.reason is Refusal.RATE_LIMITED:
-                self.limited.add(item.market)
+            if exit and isinstance(outcome, Refused) and outcome.reason in NOT_OF_THE_ORDER:
+                self.shut_out[item.market] = outcome.reason
 
     def _batches(self, items: Sequence[Item], per_call: int, cost: int, *, exit: bool) -> Iterator[Sequence[Item]]:
         """Slices as large as the venue and the bucket allow when their turn comes."""

@@ -83,10 +83,11 @@ class VenueSeen:
 @dataclass(slots=True)
 class AccessSeen:
     """What the venue said last of whether we may trade, when it was asked (`answered`: and said it), what follows as
-    reasons to halt, and when it was last warned of an expiry."""
+    reasons to halt, when it was last warned of an expiry, and when an order was refused for where it came from."""
 
     said: Access = field(default_factory=Access)
     asked_at_ms: int = 0
     answered: bool = False
     reasons: tuple[str, ...] = ()
     warned_at_ms: int = 0
+    blocked_at_ms: int = 0

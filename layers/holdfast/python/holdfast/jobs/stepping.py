@@ -8,7 +8,7 @@ from msgspec import structs
 from holdfast.clock import Clock
 from holdfast.core.bracket import Bracket, BracketState, Lacking, calling
 from holdfast.core.errors import BudgetExhaustedError, ConditionFailedError, VenueError, VenueRateLimitedError
-from holdfast.core.exiting import after_attempt, after_undoing, limited
+from holdfast.core.exiting import after_attempt, after_undoing, shut_out
 from holdfast.core.market import Side
 from holdfast.core.orders import OpenOrder, TimeInForce
 from holdfast.core.outcomes import Placed, PlaceOutcome, Refusal, Refused
@@ -119,7 +119,7 @@ class Stepping:
             elif steps[market].excess and market not in executor.uncanceled:
                 again.soon(market, POLL_MS)
         self._heed(executor, claimed, steps, again)
-        self._hold_up(
+        self._shut_out(
             executor, {**stored, **{claimed[leg].market: claimed[leg] for leg in executor.done.answers}}, again
         )
         if view.is_current:
@@ -239,7 +239,7 @@ class Stepping:
         now_ms = self._clock.now_ms()
         for market in executor.held_back:
             refused = executor.uncanceled.get(market)
-            if market not in stored or (refused and market in executor.limited):
+            if market not in stored or (refused and market in executor.shut_out):
                 continue
             if refused:
                 after = self._after(steps[market], stored[market], refused, now_ms)
@@ -248,18 +248,20 @@ class Stepping:
             else:
                 again.soon(market, 0 if market in executor.ended_silently else POLL_MS)
 
-    def _hold_up(self, executor: ProtectiveExecutor, latest: Mapping[str, Bracket], again: Again) -> None:
-        """Exits that the rate does not let out: soon again, as the account's back-off lets them, and no failures of
-        their own. What takes long is said like any other delay."""
+    def _shut_out(self, executor: ProtectiveExecutor, latest: Mapping[str, Bracket], again: Again) -> None:
+        """Exits that the account's rate or access does not let out: tried again soon, no failures of their own. What
+        takes long is said like any other delay."""
         now_ms = self._clock.now_ms()
-        for market in sorted(executor.limited & latest.keys()):
-            after = limited(latest[market], now_ms)
-            if after != latest[market]:
-                self._save_after(latest[market], after)
-            # The stored back-off keeps exits for less than that (core.limits).
-            again.soon(market, POLL_MS)
-            if after.exit is not None and now_ms - after.exit.limited_since_ms >= LIMITED_LONG_MS:
-                self._events.delayed(after, "rate_limited")
+        for market in sorted(executor.shut_out.keys() & latest.keys()):
+            reason, bracket = executor.shut_out[market], latest[market]
+            after = shut_out(bracket, reason, now_ms)
+            if after != bracket:
+                self._save_after(bracket, after)
+            # The stored back-off of a 429 keeps exits for less than that (core.limits).
+            again.soon(market, max(_retry_at_ms(after) - now_ms, POLL_MS))
+            since_ms = after.exit.shut_out_since_ms if after.exit else now_ms
+            if reason is not Refusal.RATE_LIMITED or now_ms - since_ms >= LIMITED_LONG_MS:
+                self._events.delayed(after, reason.value)
 
     def _after(self, one: Step, bracket: Bracket, outcome: PlaceOutcome, now_ms: int) -> Bracket:
         """The bracket after the exit of its step, or the cancel before it, was answered."""
@@ -285,7 +287,7 @@ class Stepping:
                 contradicted.add(bracket.market)
             if one.exit is not None and one.exit.leg == leg:
                 self.exits_sent += 1
-                if bracket.market in executor.limited:
+                if bracket.market in executor.shut_out:
                     continue
                 after = self._after(one, bracket, outcome, now_ms)
                 if isinstance(outcome, Placed):

@@ -16,6 +16,7 @@ from holdfast.core.orders import TargetOrder
 from holdfast.core.outcomes import Outcome, Refusal, Refused
 from holdfast.core.skew import ClockReading, SkewVerdict, certain_skew, judge
 from holdfast.core.windows import TRADING, VenueMode, Window, exit_in, known_window
+from holdfast.jobs.access import heed_block
 from holdfast.jobs.deciding import Decisions
 from holdfast.jobs.execution import Execution
 from holdfast.jobs.ports import Ports
@@ -178,6 +179,11 @@ class VenueWatch:
                 self._seen.read_at_ms = 0
                 if self._ports.venue.stated_window.mode is VenueMode.TRADING:
                     self._seen.held_until_ms[target.market] = self._clock.now_ms() + HELD_MS
+
+    def heed_access(self, outcomes: Sequence[Outcome]) -> None:
+        """Learn from answers to any write that the venue takes none from where we are."""
+        if any(isinstance(outcome, Refused) and outcome.reason is Refusal.GEOBLOCKED for outcome in outcomes):
+            heed_block(self._ports, self._clock.now_ms())
 
     @property
     def _window(self) -> Window:

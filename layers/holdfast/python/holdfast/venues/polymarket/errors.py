@@ -72,7 +72,6 @@ _REASONS = (
     ("invalid token id", Refusal.MARKET_CLOSED),
     ("address banned", Refusal.UNAUTHORIZED),
     ("closed only mode", Refusal.UNAUTHORIZED),
-    ("restricted in your region", Refusal.UNAUTHORIZED),
     ("maker address not allowed", Refusal.UNAUTHORIZED),
     ("of the api key", Refusal.UNAUTHORIZED),
     ("unauthorized", Refusal.UNAUTHORIZED),
@@ -87,6 +86,9 @@ _REASONS = (
     ("already canceled", Refusal.NOT_FOUND),
     ("already matched", Refusal.NOT_FOUND),
 )
+# Of the place that the order came from, whatever it was: with status 403 where the local server says it like that;
+# facts polymarket section 2 has the words' page and no status.
+_GEOBLOCKED = ("restricted in your region", "geoblock")
 _BY_STATUS = {401: Refusal.UNAUTHORIZED, 403: Refusal.UNAUTHORIZED, 404: Refusal.NOT_FOUND}
 
 
@@ -136,6 +138,8 @@ def refusal(words: str, code: str = "", status: int = 0) -> Refused | Unknown:
     """Why an order was refused; Unknown where the words leave open whether it lives. The words are kept for people."""
     if _first(words, ((each, True) for each in _UNDECIDED)):
         return Unknown(f"the venue failed: {words}")
+    if _first(words, ((each, True) for each in _GEOBLOCKED)):
+        return Refused(Refusal.GEOBLOCKED, code, words)
     reason = Refusal.UNAUTHORIZED if status in (401, 403) else _first(words, _REASONS)
     return Refused(reason or _BY_STATUS.get(status, Refusal.OTHER), code, words)
 
