@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Struct
 
-from holdfast.assembly import check_account
+from holdfast.assembly import check_account, price_terms
 from holdfast.core.errors import InvalidInputError
 from holdfast.deployed import default_region, secret_name
 from holdfast.state.accounts import ENVIRONMENTS, VENUES, Account
@@ -23,7 +23,8 @@ from holdfast.state.tables import checked_stage
 MOST_ACCOUNTS = 200
 """In one region: each has two schedules, and CloudFormation takes 500 resources in a stack."""
 
-KEYS = ("stage", "email", "timezone", "accounts", "reserved_concurrency", "webhook_addresses")
+KEYS = ("stage", "email", "timezone", "accounts", "reserved_concurrency", "webhook_addresses", "build_for")
+BUILDS = ("lambda", "this-machine")
 _OURS = re.compile(r"[a-z_]+")  # the CDK's own keys have other characters, too
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
 _DISPOSABLE = re.compile(r"dev(-.*)?")
@@ -46,6 +47,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
 
     `reserved_concurrency`: how many ticks of a job may run at once, kept free for it; 0 reserves none (an AWS account
     that is new has ten in all and refuses). `webhook_addresses`: from where webhooks come; none: no ingress.
+    `build_for`: "this-machine" where a stand-in for AWS runs the functions on it.
     """
 
     stage: str
@@ -54,6 +56,7 @@ class Deployment(Struct, frozen=True, kw_only=True):
     accounts: tuple[Account, ...]
     reserved_concurrency: int
     webhook_addresses: tuple[str, ...]
+    build_for: str = BUILDS[0]
 
     @property
     def regions(self) -> tuple[str, ...]:
@@ -101,6 +104,7 @@ def deployment(context: Mapping[str, object]) -> Deployment:
         accounts=accounts,
         reserved_concurrency=_reserved_concurrency(context.get("reserved_concurrency", 0)),
         webhook_addresses=_addresses(context.get("webhook_addresses", [])),
+        build_for=_build_for(context.get("build_for", BUILDS[0])),
     )
 
 
@@ -134,6 +138,12 @@ def _reserved_concurrency(value: object) -> int:
         # The queue's poller itself needs two.
         raise InvalidInputError("reserved_concurrency", value, "0 (none) or 2 and more")
     return number
+
+
+def _build_for(value: object) -> str:
+    if value not in BUILDS:
+        raise InvalidInputError("build_for", value, " or ".join(BUILDS))
+    return str(value)
 
 
 def _addresses(value: object) -> tuple[str, ...]:
@@ -184,6 +194,7 @@ def _account(stage: str, account_id: str, value: object) -> Account:
         region=line.region or default_region(line.venue),
         options=line.options,
     )
+    price_terms(account)  # refuses a venue that is not built
     check_account(account)
     return account
 

@@ -43,4 +43,6 @@ METRICS: dict[str, tuple[str, ...]] = {
     "UnknownOutcomes": ("job",),
     "VenueNotTrading": ("mode",),
     "WakesFailed": (),
+    "WebhooksRefused": ("reason",),
+    "WebhooksTaken": (),
 }
