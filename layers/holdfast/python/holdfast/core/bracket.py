@@ -187,9 +187,9 @@ class Lacking(Struct, frozen=True):
 class Bracket(Struct, frozen=True, kw_only=True):
     """One position's bracket. `side` is the entry's side in the market's one book; times in UTC ms.
 
-    `before` are the position's sums then. `peak` is the best executable own price seen since the entry. `paper`, `mode`
-    and `levels` (after the entry is over) stay as they were when it was opened. `reason` and `decision_id` are those
-    of the last transition. `fallback` says why the take profit does not rest although `mode` wants it; empty while it
+    `before` are the position's sums then. `peak` is the best executable own price seen since the entry. `mode` and
+    `levels` (after the entry is over) stay as they were when it was opened. `reason` and `decision_id` are those of the
+    last transition. `fallback` says why the take profit does not rest although `mode` wants it; empty while it
     does. `exit_asked` holds a signal or manual exit that no tick has acted on yet. `attempt` numbers every order that
     was sent for it and names the next one's identity. `disputed` says what a person must look at before it can be
     closed: both legs filled, or books that disagree. `api_calls` counts the orders that were sent for it and the
@@ -206,7 +206,6 @@ class Bracket(Struct, frozen=True, kw_only=True):
     entry: Entry
     levels: Levels
     state: BracketState = BracketState.OPENING
-    paper: bool = False
     opened_at_ms: int = 0
     peak: int = 0
     exit: Exit | None = None

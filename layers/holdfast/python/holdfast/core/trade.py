@@ -44,7 +44,6 @@ class Trade(Struct, frozen=True, kw_only=True):
     attempts: int
     naked_ms: int
     api_calls: int
-    paper: bool
     decision_id: str
 
 
@@ -88,7 +87,6 @@ def trade_of(bracket: Bracket, position: Position, source: ExitSource, *, one: i
         attempts=bracket.exit.sends if bracket.exit else 0,
         naked_ms=bracket.naked.measured_ms(now_ms),
         api_calls=bracket.api_calls,
-        paper=bracket.paper,
         decision_id=bracket.decision_id,
     )
 
