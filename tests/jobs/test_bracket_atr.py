@@ -197,6 +197,7 @@ def test_candles_that_can_not_be_read_refuse_the_entry_and_nothing_else_suffers(
         (refused,) = made.events("ENTRY_REFUSED")
         assert (refused["market"], refused["reason"]) == ("M-2", "protection")
         assert "its candles could not be read" in str(refused["why"])
+        assert bool(made.events("RATE_LIMIT_BACKOFF")) is (kind is FaultKind.RATE_LIMITED)
         assert {order.ticker for order in made.books.orders if "-e-" in order.client_order_id} == {"M-1", "M-3"}
         assert len(made.resting("M-4")) == 2
         made.clock.sleep_ms(1_000)
@@ -235,7 +236,7 @@ def test_without_spare_tokens_the_entry_waits_and_asks_for_nothing() -> None:
     """The exits' reserve is not for candles, and a tick does not wait for tokens before it has sent its exits."""
     with life(tier="basic") as lived:
         made = lived.made
-        made.switch(**IN_ATR, atr_bar_minutes="1", max_wait_seconds="0")
+        made.switch(**IN_ATR, atr_bar_minutes="1")
         traded(lived, 60)
         lived.ask()
         made.ports.venue.connect()
@@ -251,12 +252,24 @@ def test_without_spare_tokens_the_entry_waits_and_asks_for_nothing() -> None:
             return found
 
         made.ports.venue.books = draining  # type: ignore[method-assign,assignment]
-        made.tick(after_ms=1_000)
+        assert made.tick(after_ms=1_000).waited_ms == 0
         (waits,) = made.events("ENTRY_WAITS")
         assert waits["reason"] == "candles"
         assert made.exchange.calls[CANDLES] == 0
         made.ports.venue.books = books  # type: ignore[method-assign]
         made.tick()
+        assert lived.held == 100
+
+
+def test_a_book_that_grew_old_while_candles_were_read_is_no_basis_for_an_entry() -> None:
+    with life() as lived:
+        lived.made.switch(**IN_ATR, atr_bar_minutes="1")
+        traded(lived, 60)
+        lived.fault(FaultKind.SLOW, CANDLES, wait_ms=11_000)
+        lived.enter()
+        (waits,) = lived.made.events("ENTRY_WAITS")
+        assert (waits["reason"], lived.orders("e")) == ("book", [])
+        lived.made.tick()
         assert lived.held == 100
 
 
