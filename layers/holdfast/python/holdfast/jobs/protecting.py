@@ -246,8 +246,8 @@ class Protecting:
         if rules is None:
             self._event("MARKET_UNKNOWN", Level.ERROR, market=bracket.market)
             return None
-        grid = OwnGrid(rules, bracket.side, self._scale, self._one)
         try:
+            grid = OwnGrid(rules, bracket.side, self._scale, self._one)
             bracket = anchored(bracket, account.position(bracket.market), grid)
             facts = account.facts(bracket, books)
             mark = mark_of(facts.book, bracket.side, self._one, mirror)
