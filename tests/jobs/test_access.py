@@ -73,7 +73,8 @@ def test_exits_go_on_from_a_blocked_place(polymarket: PolymarketWorld) -> None:
     assert polymarket.books.position(polymarket.tokens[0]) > 0
     polymarket.exchange.operator.set_geoblock(BLOCKED)
     polymarket.book("m-1", 30, 32)
-    assert polymarket.tick(after_ms=60 * MINUTE_MS).halted == ("geoblocked",)
+    polymarket.tick(after_ms=60 * MINUTE_MS)
+    assert polymarket.tick().halted == ("geoblocked",), "the stop came before the question"
     for _ in range(2):
         polymarket.tick()
     assert polymarket.books.position(polymarket.tokens[0]) == 0
@@ -140,9 +141,11 @@ def test_exits_are_still_tried_after_the_attestation_lapsed(kalshi: World) -> No
     assert kalshi.books.positions
     attest(kalshi, -1)
     kalshi.book("M-1", 30, 32)
-    report = kalshi.tick(kalshi.writer("w2"))
-    assert report.halted == ("key_expired",)
+    begun = kalshi.writer("w2")
+    report = kalshi.tick(begun)
     assert not any(holding.size for holding in kalshi.books.positions)
+    assert report.execution.placed == 1, "the exit alone, before the question and without its answer"
+    assert kalshi.tick(begun).halted == ("key_expired",)
 
 
 def test_an_account_that_never_attested_trades(kalshi: World) -> None:

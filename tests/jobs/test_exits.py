@@ -158,3 +158,21 @@ def test_exit_on_a_list_that_went_back_in_time_first_cancels_the_quote_in_its_wa
     assert len(exits(made)) == 1
     assert held(made) == 0
     assert not any(side == "sell" for side, _, _ in made.resting("M-1"))
+
+
+LISTS = ("GET /portfolio/settlements", "GET /portfolio/positions", "GET /api_keys")
+
+
+@pytest.mark.parametrize("kind", [FaultKind.RATE_LIMITED, FaultKind.TIMEOUT_BEFORE])
+def test_stop_goes_out_before_lists_of_results_that_hang_or_are_refused(made: World, kind: FaultKind) -> None:
+    """A process that has just begun reads them in its first tick."""
+    assert holding(made) == 1_000
+    made.book("M-1", 30, 32)
+    for endpoint in LISTS:
+        made.exchange.faults.add(Fault(kind, endpoint, times=0, wait_ms=10_000))
+    began_ms = made.clock.now_ms()
+    made.tick(made.writer("w2"), after_ms=3_000)
+    (sold,) = exits(made)
+    assert sold.filled == 1_000
+    assert sold.created_at_ms - began_ms < 5_000
+    assert any(made.exchange.calls[endpoint] for endpoint in LISTS), "they were due"

@@ -118,13 +118,10 @@ class Tick:
         upkeep = Upkeep(self.ports, self.account, self.clock)
         open_markets = {market for market, stored in view.positions.items() if stored.position.size}
         upkeep.refresh(switches.config_refresh_ticks, open_markets | entering.markets)
-        upkeep.settle(view.positions, one, view.provisional)
-        upkeep.compare(view.positions, view.provisional, quiet=not view.booked and not view.unresolved)
-        upkeep.check_access()
         positions = {market: stored.position for market, stored in view.positions.items()}
         # Nobody sells to his own quote: prices are the market's without us.
         books = without_ours(self._read_books(positions, entering.markets), view.open_orders)
-        decided, halted = self._decide(reading, view, positions, books, limits, one)
+        decided, halted = self._decide(reading, view, positions, books, limits, one, upkeep)
         entries = entering.decide(view, books, self.report.halted)
         targets = () if halted else (*self._admitted(decided, positions, limits, one), *entries.targets)
         held = {market: position.size + view.unbooked.get(market, 0) for market, position in positions.items()}
@@ -146,6 +143,12 @@ class Tick:
         executor.carry_out(drawn, self.decision_id, resends)
         self._leave_note(executor.done)
         self._record(view, drawn, executor.done, switches.execution_interval_seconds * 1000)
+        # Stops come first: a list that hangs or is refused must not hold them up.
+        upkeep.check_access()
+        upkeep.settle(view.positions, one, view.provisional)
+        # What was just bought or sold is in the venue's positions, and not in this view.
+        quiet = not (view.booked or view.unresolved or decided.exits or entries.targets)
+        upkeep.compare(view.positions, view.provisional, quiet=quiet)
         if not self.report.halted and leaves_idle(self.ports, self.account, view, executor.done.operations):
             self.ports.cache.idle_at_ms = self.clock.now_ms()
 
@@ -209,6 +212,7 @@ class Tick:
         books: dict[str, OrderBook],
         limits: RiskLimits,
         one: int | None,
+        upkeep: Upkeep,
     ) -> tuple[Decisions, bool]:
         switches, capabilities = reading.switches, self.ports.venue.capabilities
         now_ms = self.clock.now_ms()
@@ -224,6 +228,11 @@ class Tick:
             max_spread=capabilities.scale.price(switches.inventory_stop_max_spread, "inventory_stop_max_spread"),
         )
         decided = decider.decide(books, positions, stop)
+        if not decided.exits:
+            upkeep.check_access()
+        elif not self.ports.cache.access.asked_at_ms:
+            # Nobody knows yet whether we may trade: exits are tried all the same, and the question waits for them.
+            self._exits_only = True
         tops = {market: Top(book.best_bid, book.best_ask) for market, book in books.items()}
         ours = [order for order in view.open_orders if order.purpose is not None]
         reasons = HaltCheck(self.ports, self.account, self.halts, self.mark).reasons(
