@@ -7,6 +7,7 @@ from msgspec import structs
 from holdfast.core.book import LastTrade, OrderBook
 from holdfast.core.bracket import Bracket, BracketState, Entry, ExitMode, Levels
 from holdfast.core.exits import Decision, ExitRules, decide
+from holdfast.core.grid import OwnGrid
 from holdfast.core.legs import NO_LEGS, Legs
 from holdfast.core.market import MarketRules, MarketStatus, PriceBand, Side
 from holdfast.core.marks import Mark
@@ -20,7 +21,14 @@ RULES = ExitRules(
     scale=Scale(4, 2), stale_after_ms=60_000, max_spread=1_000, one=ONE, max_position_ms=24 * HOUR, grace_ms=5_000
 )
 MARKET = MarketRules("M", (PriceBand(0, ONE, TICK),), min_size=100, size_step=100, status=MarketStatus.OPEN)
+GRID = OwnGrid(MARKET, Side.BUY, RULES.scale, ONE)
 LEVELS = Levels(take_profit=7_000, stop=5_300, soft_stop=5_300, hard_stop=5_000)
+
+
+def seen_as_sold(market: MarketRules) -> MarketRules:
+    """The same market with its price bands as those of the other outcome."""
+    bands = tuple(PriceBand(ONE - band.high, ONE - band.low, band.step) for band in reversed(market.bands))
+    return structs.replace(market, bands=bands)
 
 
 def bracket(mode: ExitMode = ExitMode.LIMIT_ORDERS, levels: Levels = LEVELS, **changes: Any) -> Bracket:

@@ -11,7 +11,7 @@ from holdfast.core.floors import FloorPolicy, floor_of
 from holdfast.core.legs import Legs, RestingLeg
 from holdfast.core.market import Side
 from holdfast.core.marks import NO_MARK, mark_of
-from tests.core.exit_world import HOUR, LEVELS, MARKET, NOW, ONE, book, bracket, decided, mark
+from tests.core.exit_world import GRID, HOUR, LEVELS, NOW, ONE, book, bracket, decided, mark
 
 HARD, ARMED, SOFT = ExitSource.POSITION_MONITOR_HARD, ExitSource.ARMED_STOP, ExitSource.POSITION_MONITOR_SOFT
 WINNER = Levels(take_profit=0, stop=8_500, soft_stop=8_500, hard_stop=8_000)
@@ -211,7 +211,7 @@ def test_retries_do_not_walk_the_price_down():
         tried = structs.replace(begun, failures=failures)
         # Our sales ate the bids; nobody has lowered an ask.
         seen = decided(structs.replace(of, exit=tried), mark(bid, 6_500, age_ms=NOW - now_ms), now_ms=now_ms)
-        floors.append(floor_of(tried, seen.marked, policy, MARKET, now_ms))
+        floors.append(floor_of(tried, seen.marked, policy, GRID, now_ms))
     assert min(floors) == 4_800
 
 

@@ -11,8 +11,8 @@ from holdfast.core.bracket import Bracket, BracketState, Entry, Exit, ExitMode, 
 from holdfast.core.exits import decide
 from holdfast.core.legs import Legs, NativeStop, RestingLeg
 from holdfast.core.market import MarketRules, MarketStatus, PriceBand, Side
-from holdfast.core.marks import Mark, mark_of, own_rules, untrusted
-from tests.core.exit_world import HOUR, MARKET, NOW, ONE, RULES, bracket, decided
+from holdfast.core.marks import Mark, mark_of, untrusted
+from tests.core.exit_world import HOUR, MARKET, NOW, ONE, RULES, bracket, decided, seen_as_sold
 
 STOPS = {ExitSource.POSITION_MONITOR_HARD, ExitSource.ARMED_STOP, ExitSource.POSITION_MONITOR_SOFT}
 TAPERED = MarketRules(
@@ -171,7 +171,7 @@ def test_a_lower_trusted_bid_never_unfires_a_stop(of, seen, ticks, held_legs):
 @given(brackets(), books(), legs, maybe, st.sampled_from([MARKET, TAPERED, LOPSIDED]))
 def test_the_second_outcome_decides_like_the_first(of, first, held_legs, trade, rules):
     """The same bracket on the mirrored market, held by a sale: the same decision, in own prices."""
-    swapped = own_rules(rules, Side.SELL, ONE)
+    swapped = seen_as_sold(rules)
     other = structs.replace(of, side=Side.SELL)
     second = mirrored(first)
     if trade is not None:
@@ -180,7 +180,7 @@ def test_the_second_outcome_decides_like_the_first(of, first, held_legs, trade, 
     assert theirs == mine
     expected = decide(of, mine, held_legs, RULES, rules, NOW, 100)
     assert decide(other, theirs, held_legs, RULES, swapped, NOW, 100) == expected
-    assert own_rules(swapped, Side.SELL, ONE) == rules
+    assert seen_as_sold(swapped) == rules
 
 
 @given(brackets(), marks(), legs)

@@ -8,8 +8,7 @@ from msgspec import structs
 from holdfast.core.bracket import BracketState, Exit, ExitMode, ExitSource, Levels
 from holdfast.core.legs import NO_LEGS, LegName, Legs, NativeStop, RestingLeg
 from holdfast.core.market import MarketStatus, PriceBand, Side
-from holdfast.core.marks import own_rules
-from tests.core.exit_world import HOUR, LEVELS, MARKET, NOW, ONE, RULES, TICK, bracket, decided, mark
+from tests.core.exit_world import HOUR, LEVELS, MARKET, NOW, ONE, RULES, TICK, bracket, decided, mark, seen_as_sold
 
 LIMIT, MONITOR = ExitMode.LIMIT_ORDERS, ExitMode.MONITOR
 HARD, ARMED, SOFT = ExitSource.POSITION_MONITOR_HARD, ExitSource.ARMED_STOP, ExitSource.POSITION_MONITOR_SOFT
@@ -256,7 +255,8 @@ def test_a_take_profit_that_was_traded_through_is_noted_then_sold_to_the_better_
 def test_a_tick_above_a_take_profit_is_the_grids_above_it(side, bid, seen):
     """Steps of 0.001 below 0.30 and of 0.01 above: 0.301 is no price of the market."""
     bands = (PriceBand(0, 3_000, 10), PriceBand(3_000, ONE, 100))
-    market = own_rules(structs.replace(MARKET, bands=bands), side, ONE)
+    first = structs.replace(MARKET, bands=bands)
+    market = first if side is Side.BUY else seen_as_sold(first)
     of = bracket(levels=Levels(0, 1_000, 1_000, 900), side=side)
     decision = decided(of, mark(bid), Legs(RestingLeg(3_000, 1_000)), market=market)
     assert bool(decision.traded_through_at_ms) == seen

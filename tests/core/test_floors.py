@@ -8,9 +8,9 @@ from msgspec import structs
 from holdfast.core.bracket import Exit, ExitSource
 from holdfast.core.errors import InvalidInputError
 from holdfast.core.floors import FloorPolicy, backoff_ms, floor_of, is_alarm_due, is_dust, is_last_step, slice_of
+from holdfast.core.grid import OwnGrid
 from holdfast.core.market import MarketRules, MarketStatus, PriceBand, Side
-from holdfast.core.marks import own_rules
-from tests.core.exit_world import MARKET, NOW, ONE
+from tests.core.exit_world import MARKET, NOW, ONE, RULES
 
 POLICY = FloorPolicy(first=200, step=100, most=1_000, every_ms=10_000, alarm_after=5)
 FINE = structs.replace(MARKET, bands=(PriceBand(0, 1_000, 10), PriceBand(1_000, ONE, 100)))
@@ -20,8 +20,8 @@ def begun(source=ExitSource.ARMED_STOP, mark=5_300, intended=5_300, failures=0, 
     return Exit(source, "due", NOW - ago_ms, mark, intended, mark, 1_000, failures=failures)
 
 
-def floor(exit, marked=None, rules=MARKET, now_ms=NOW):
-    return floor_of(exit, marked, POLICY, rules, now_ms)
+def floor(exit, marked=None, rules=MARKET, now_ms=NOW, side=Side.BUY):
+    return floor_of(exit, marked, POLICY, OwnGrid(rules, side, RULES.scale, ONE), now_ms)
 
 
 # --- floors -----------------------------------------------------------------------------------------------------------
@@ -61,9 +61,9 @@ def test_the_floor_stays_in_the_market(mark, rules, expected):
 
 def test_the_floor_is_snapped_upwards_and_on_the_held_outcomes_grid():
     assert floor(begun(mark=5_350)) == 5_200
-    own = own_rules(FINE, Side.SELL, ONE)
-    assert floor(begun(mark=9_455), rules=own) == 9_260
-    assert floor(begun(mark=9_105), rules=own) == 9_000
+    assert floor(begun(mark=9_455), rules=FINE, side=Side.SELL) == 9_260
+    assert floor(begun(mark=9_105), rules=FINE, side=Side.SELL) == 9_000
+    assert floor(begun(mark=150, intended=0), rules=FINE, side=Side.SELL) == 100, "its lowest price"
 
 
 def test_a_take_profit_asks_for_its_price_first_and_gives_way_after_a_failure():

@@ -5,10 +5,10 @@ from msgspec import structs
 
 from holdfast.core.book import LastTrade, without_ours
 from holdfast.core.errors import InvalidInputError
-from holdfast.core.market import PriceBand, Side
-from holdfast.core.marks import NO_MARK, least_worth, mark_of, own_rules, sellable_depth, untrusted, witness
+from holdfast.core.market import Side
+from holdfast.core.marks import NO_MARK, least_worth, mark_of, sellable_depth, untrusted, witness
 from holdfast.core.orders import OpenOrder, Purpose
-from tests.core.exit_world import MARKET, NOW, ONE, book, mark
+from tests.core.exit_world import NOW, ONE, book, mark
 
 
 def test_the_mark_of_a_long_is_its_books_top():
@@ -54,15 +54,6 @@ def test_depth_counts_what_the_floor_takes_for_either_outcome():
     assert sellable_depth(made, Side.BUY, ONE, 5_201) == 400
     assert sellable_depth(made, Side.SELL, ONE, 4_400) == 300
     assert sellable_depth(made, Side.SELL, ONE, 4_401) == 100
-
-
-def test_own_rules_mirror_the_bands():
-    lopsided = structs.replace(MARKET, bands=(PriceBand(0, 3_000, 10), PriceBand(3_000, ONE, 100)))
-    assert own_rules(lopsided, Side.BUY, ONE) is lopsided
-    own = own_rules(lopsided, Side.SELL, ONE)
-    assert own.bands == (PriceBand(0, 7_000, 100), PriceBand(7_000, ONE, 10))
-    assert (own.lowest, own.highest) == (ONE - lopsided.highest, ONE - lopsided.lowest)
-    assert (own.min_size, own.size_step, own.status) == (MARKET.min_size, MARKET.size_step, MARKET.status)
 
 
 @pytest.mark.parametrize(

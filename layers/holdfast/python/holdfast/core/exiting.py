@@ -19,8 +19,9 @@ from holdfast.core.floors import (
     is_dust,
     slice_of,
 )
+from holdfast.core.grid import OwnGrid
 from holdfast.core.market import MarketRules
-from holdfast.core.marks import mark_of, own_rules, sellable_depth
+from holdfast.core.marks import mark_of, sellable_depth
 from holdfast.core.orders import OpenOrder, Purpose, TargetOrder, TimeInForce
 from holdfast.core.outcomes import Placed, PlaceOutcome, Refusal, Refused, Unknown
 from holdfast.core.protection import Facts, Scene, Step, finish, undo_flip, write_off_dust
@@ -180,8 +181,8 @@ def _marked(bracket: Bracket, scene: Scene) -> tuple[Bracket, Exit]:
 def _target(bracket: Bracket, exit: Exit, scene: Scene) -> TargetOrder:
     """The order that takes what the book gives at the floor or better, of what is held."""
     facts, policy = scene.facts, scene.policy
-    own = own_rules(scene.rules, bracket.side, policy.one)
-    floor = floor_of(exit, scene.decision.marked, policy.floors, own, scene.now_ms)
+    grid = OwnGrid(scene.rules, bracket.side, policy.capabilities.scale, policy.one)
+    floor = floor_of(exit, scene.decision.marked, policy.floors, grid, scene.now_ms)
     worth = mark_of(facts.book, bracket.side, policy.one).bid or exit.mark
     depth = sellable_depth(facts.book, bracket.side, policy.one, floor) if facts.book is not None else 0
     return TargetOrder(

@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from holdfast.core.bracket import Exit, ExitSource
 from holdfast.core.errors import InvalidInputError
-from holdfast.core.market import MarketRules, Side
+from holdfast.core.grid import OwnGrid
+from holdfast.core.market import MarketRules
 
 FIRST_BACKOFF_MS = 1_000
 LONGEST_BACKOFF_MS = 30_000
@@ -43,18 +44,18 @@ class FloorPolicy(Struct, frozen=True):
         return min(self.first + self.steps(exit, now_ms) * self.step, self.most)
 
 
-def floor_of(exit: Exit, marked: int | None, policy: FloorPolicy, own: MarketRules, now_ms: int) -> int:
+def floor_of(exit: Exit, marked: int | None, policy: FloorPolicy, grid: OwnGrid, now_ms: int) -> int:
     """The lowest own price that the next attempt may sell at, on the grid and inside the market's range.
 
-    `marked` is `Decision.marked` of now (None: the exit's own mark counts); `own` are the market's rules in own prices
-    (`marks.own_rules`). A take profit asks for its own price until the first step, while the market is still there.
+    `marked` is `Decision.marked` of now (None: the exit's own mark counts); `grid` is that of what is held. A take
+    profit asks for its own price until the first step, while the market is still there.
     """
     mark = exit.mark if marked is None else marked
     floor = mark - policy.slippage(exit, now_ms)
     is_profit = exit.source is ExitSource.POSITION_MONITOR_TP and mark >= exit.intended
     if is_profit and not policy.steps(exit, now_ms):
         floor = max(floor, exit.intended)
-    return own.snap(min(max(floor, own.lowest), own.highest), Side.SELL).price
+    return grid.inside(floor)
 
 
 def is_last_step(exit: Exit, policy: FloorPolicy, now_ms: int) -> bool:

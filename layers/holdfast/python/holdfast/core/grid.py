@@ -60,6 +60,10 @@ class OwnGrid(Struct, frozen=True):
         units = int(Decimal(price).to_integral_value(ROUND_CEILING))
         return None if units > self.highest else self._snapped(units, self.side.opposite)
 
+    def inside(self, price: int) -> int:
+        """The lowest price of the grid that is not below `price`; beyond either end of the grid that end."""
+        return self._snapped(min(max(price, self.lowest), self.highest), self.side.opposite)
+
     def _snapped(self, own: int, market_side: Side) -> int:
         # Beyond the other end of the grid its own end is the answer; the market's snap says so too.
         return self._mirrored(self.rules.snap(self._mirrored(own), market_side).price)

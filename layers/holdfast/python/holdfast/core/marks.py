@@ -29,11 +29,11 @@ In a one-sided book nobody else is asked: a market that falls is full of sellers
 on a trade's word starts from the trade's price, or from where the ask puts a market's bid if that is less.
 """
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from holdfast.core.book import OrderBook
 from holdfast.core.bracket import own_price
-from holdfast.core.market import MarketRules, PriceBand, Side
+from holdfast.core.market import Side
 
 
 class Mark(Struct, frozen=True, gc=False):
@@ -90,17 +90,6 @@ def mark_of(book: OrderBook | None, side: Side, one: int | None, mirror: OrderBo
 def sellable_depth(book: OrderBook, side: Side, one: int | None, floor: int) -> int:
     """How much of what is held the book takes at the own price `floor` or better; `side` is the entry's."""
     return book.depth(side, own_price(floor, side, one))
-
-
-def own_rules(rules: MarketRules, side: Side, one: int | None) -> MarketRules:
-    """The market's rules with its price bands in own prices, so that ticks and ends are those of what is held."""
-    if side is Side.BUY:
-        return rules
-    bands = tuple(
-        PriceBand(own_price(band.high, side, one), own_price(band.low, side, one), band.step)
-        for band in reversed(rules.bands)
-    )
-    return structs.replace(rules, bands=bands)
 
 
 def untrusted(mark: Mark, now_ms: int, stale_after_ms: int, max_spread: int) -> str:
