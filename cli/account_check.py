@@ -1,6 +1,7 @@
 """Is an account ready to trade? One line a check, each "ok" or what to do. Nothing secret is shown, and nothing changes
 but the tokens that the reads cost."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Decimal
@@ -9,12 +10,13 @@ from typing import TypeVar
 from msgspec import Struct
 
 from cli.stage import Stage
-from holdfast.assembly import check_account, open_venue, system_jitter
+from holdfast.assembly import KMS_KEY, check_account, open_signer, open_venue, system_jitter
 from holdfast.clock import Clock, SystemClock
 from holdfast.core.errors import (
     BudgetExhaustedError,
     HoldfastError,
     InvalidInputError,
+    SigningError,
     StoreError,
     VenueAuthError,
     VenueError,
@@ -33,6 +35,9 @@ Answer = TypeVar("Answer")
 # How long the checks of one account may wait in all for tokens that the account's jobs have used up.
 _LONGEST_WAIT_MS = 10_000
 _CENT = Decimal("0.01")
+_KMS_TODO = "the key must be enabled, and kms:GetPublicKey and kms:Sign on it allowed to whoever signs"
+# What is signed to see whether KMS signs: no order, no login and no transaction has this digest.
+_NO_ORDER = hashlib.sha256(b"holdfast accounts check").digest()
 _RENEW = "renew the location attestation at the venue"
 _MODES = {
     VenueMode.TRADING: "trading",
@@ -72,6 +77,9 @@ def check(stage: Stage, account_id: str) -> Iterator[Line]:
         yield venue
         return
     yield Line("secret", True, f"{account.secret_name} can be read, and its keys can be used")
+    signing = _signer_line(stage, account)
+    if signing is not None:
+        yield signing
     yield from _VenueChecks(account, venue, throttle, clock).lines()
 
 
@@ -92,11 +100,33 @@ def _opened(stage: Stage, account: Account, clock: Clock, throttle: Throttle) ->
         return open_venue(account, stage.secrets, clock, throttle)
     except StoreError as error:
         words = f"{error}; put a JSON object with the venue's keys into Secrets Manager under that name"
+    except SigningError as error:
+        return Line("signer", False, f"{error}; {_KMS_TODO}")
     except InvalidInputError as error:
         words = f"{error.field} can't be used; it must be {error.allowed}"
         if account.account_id in error.field:  # errors about the record name the account
             return Line("record", False, words)
+        if error.field == "kms key":
+            return Line("signer", False, words)
     return Line("secret", False, words)
+
+
+def _signer_line(stage: Stage, account: Account) -> Line | None:
+    """What signs orders, where the venue wants them signed. A key in KMS is tried: it may be read, and yet not used."""
+    signer = open_signer(account, stage.secrets)
+    if signer is None:
+        return None
+    key_id = account.options.get(KMS_KEY)
+    if key_id is None:
+        return Line("signer", True, f"private key in the secret, address {signer.address}")
+    try:
+        signer.sign_digest(_NO_ORDER)
+    except SigningError as error:
+        return Line("signer", False, f"{error}; {_KMS_TODO}")
+    if stage.secrets.read(account.secret_name).get("private_key"):
+        todo = f"take it out of secret {account.secret_name}"
+        return Line("signer", False, f"KMS signs, yet the secret holds a private_key that nothing uses: {todo}")
+    return Line("signer", True, f"KMS key {key_id}, address {signer.address}")
 
 
 class _VenueChecks:

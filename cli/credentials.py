@@ -1,4 +1,5 @@
-"""holdfast accounts derive-credentials: the API credentials of a Polymarket key, made by the venue's official SDK."""
+"""holdfast accounts derive-credentials: the API credentials of a Polymarket key, made by the venue's official SDK, or,
+where the key is in AWS KMS and can't be given to it, by a login of our own."""
 
 import json
 import os
@@ -11,8 +12,14 @@ import typer
 
 from cli.output import say
 from cli.stage import DEFAULT_STAGE, Stage, StageOption
+from holdfast.assembly import KMS_KEY, polymarket_signer
+from holdfast.clock import SystemClock
 from holdfast.core.errors import HoldfastError, InvalidInputError, StoreError
-from holdfast.venues.polymarket.signer import LocalSigner
+from holdfast.state.accounts import Account
+from holdfast.venues.polymarket.login import api_key_of
+from holdfast.venues.polymarket.settings import PolymarketSettings
+from holdfast.venues.polymarket.signer import Signer
+from holdfast.venues.transport import RequestsTransport
 
 SDK = "polymarket-client==0.14.0"
 _SCRIPT = Path(__file__).with_name("polymarket_sdk.py")
@@ -30,7 +37,7 @@ def derive_credentials(
     replace: Annotated[bool, typer.Option("--replace", help="Replace the API credentials in the secret.")] = False,
     stage: StageOption = DEFAULT_STAGE,
 ) -> None:
-    """Create a Polymarket account's API credentials from the private_key in its secret, and write them into it.
+    """Create a Polymarket account's API credentials with its key, in its secret or in AWS KMS, and write them into it.
 
     Those that the venue has for the key and the number already are derived again, so it can be repeated.
     """
@@ -39,15 +46,28 @@ def derive_credentials(
     if record.venue != "polymarket":
         raise InvalidInputError(f"venue of account {account}", record.venue, "polymarket; others hand out their keys")
     fields = where.secrets.read(record.secret_name)
-    if not fields.get("private_key"):
-        raise StoreError(f"secret {record.secret_name} lacks private_key")
     if any(fields.get(name) for name in _FIELDS) and not replace:
         raise InvalidInputError(f"secret {record.secret_name}", "holds API credentials", "one without, or --replace")
-    signer = LocalSigner(fields["private_key"])
-    given = {"key": fields["private_key"], "clob_url": record.base_url, "nonce": nonce}
-    made = _asked(sdk_python(), given)
+    in_kms = KMS_KEY in record.options
+    if not in_kms and not fields.get("private_key"):
+        raise StoreError(f"secret {record.secret_name} lacks private_key")
+    signer = polymarket_signer(record, where.secrets)
+    if in_kms:
+        made = _logged_in(record, signer, nonce)
+    else:
+        made = _asked(sdk_python(), {"key": fields["private_key"], "clob_url": record.base_url, "nonce": nonce})
     where.secrets.write(record.secret_name, made)
     say(f"account {account}: API key of {signer.address} written to secret {record.secret_name}")
+
+
+def _logged_in(record: Account, signer: Signer, nonce: int) -> dict[str, str]:
+    transport = RequestsTransport()
+    settings = PolymarketSettings(
+        record.account_id, record.options.get("wallet", signer.address), base_url=record.base_url
+    )
+    made = api_key_of(settings, signer, transport, SystemClock(), nonce)
+    transport.close()
+    return dict(zip(_FIELDS, (made.api_key, made.secret, made.passphrase), strict=True))
 
 
 def sdk_python() -> Path:

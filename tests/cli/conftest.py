@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from cli.main import run
+from local.aws.engine import AwsEngine
 from local.aws.stand_in import LocalAws
 
 
@@ -31,7 +32,14 @@ def holdfast(
     local_aws: LocalAws, stage: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Holdfast:
     """Run `holdfast <words>` in a stage of its own."""
-    for name, value in {**local_aws.environment(), "HOLDFAST_STAGE": stage}.items():
+    return command_line(local_aws, stage, monkeypatch, capsys)
+
+
+def command_line(
+    engine: AwsEngine, stage: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Holdfast:
+    """`holdfast <words>` in one stage of an AWS engine."""
+    for name, value in {**engine.environment(), "HOLDFAST_STAGE": stage}.items():
         monkeypatch.setenv(name, value)
 
     def command(line: str, *more: str) -> Result:

@@ -12,7 +12,7 @@ from holdfast.core.orders import Cancellation, Placement, Purpose, TargetOrder
 from holdfast.venues.polymarket.adapter import PolymarketVenue
 from holdfast.venues.polymarket.headers import ApiCredentials
 from holdfast.venues.polymarket.settings import PolymarketSettings
-from holdfast.venues.polymarket.signer import LocalSigner, SignatureType
+from holdfast.venues.polymarket.signer import LocalSigner, SignatureType, Signer
 from holdfast.venues.transport import HttpAnswer, RequestsTransport
 from local.venues.polymarket import FeeSchedule, MarketSpec, PolymarketExchange, PolymarketServer
 from tests.venues.kalshi_scripted import NOW_MS, CountingMeter
@@ -90,14 +90,14 @@ class World(NamedTuple):
 
 
 @contextmanager
-def polymarket_world(signature_type: int = 0) -> Iterator[World]:
+def polymarket_world(signature_type: int = 0, signer: Signer | None = None) -> Iterator[World]:
     clock = VirtualClock(NOW_MS)
     exchange = PolymarketExchange(clock, seed=3)
     fees = FeeSchedule(rate=Decimal("0.05"))
     for spec in (MarketSpec(FED, fees=fees), MarketSpec(SENATE, neg_risk=True, tick=10), MarketSpec(BTC, version="v2")):
         exchange.add_market(spec)
         exchange.apply_snapshot(spec.name, [(4_000, 50_000_000)], [(4_200, 50_000_000)])
-    signer = LocalSigner(KEY)
+    signer = signer or LocalSigner(KEY)
     wallet = WALLETS[signature_type]
     exchange.add_user("trader", signer.address, wallet=wallet, signature_type=signature_type, dollars=Decimal(1_000))
     for name in (FED, SENATE, BTC):

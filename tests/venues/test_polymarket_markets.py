@@ -146,7 +146,7 @@ def test_a_post_only_window_refuses_an_exit_and_is_remembered_until_it_ends(serv
     clock = VirtualClock(NOW_MS)
     server.script(*RULES, POST_ONLY, TIME, TIME)
     venue = venue_at(server.url, clock=clock)
-    [outcome] = venue.place([exit_order()], DEADLINE)
+    [outcome] = venue.place(venue.prepare([exit_order()]), DEADLINE)
     assert outcome == Refused(
         Refusal.TRADING_PAUSED, "post_only", "post-only mode: only post-only orders and cancels are allowed"
     )
@@ -168,7 +168,7 @@ def test_a_post_only_window_refuses_an_exit_and_is_remembered_until_it_ends(serv
 def test_the_venues_windows_are_states_that_jobs_can_see(server: ScriptedServer, reply, mode, active, trading):
     server.script(*RULES, reply, TIME, reply)
     venue = venue_at(server.url)
-    venue.place([exit_order()], DEADLINE)
+    venue.place(venue.prepare([exit_order()]), DEADLINE)
     status = venue.status()
     assert (status.mode, status.active, status.trading) == (mode, active, trading)
     assert status.resumes_at_ms == NOW_MS + (90_000 if mode is VenueMode.RESTARTING else 30_000)
@@ -180,7 +180,7 @@ def test_a_window_of_hours_is_tried_again_after_ten_minutes(server: ScriptedServ
     clock = VirtualClock(NOW_MS)
     server.script(*RULES, Reply(425, {"error": "service not ready"}, headers={"Retry-After": "86400"}), TIME, TIME)
     venue = venue_at(server.url, clock=clock)
-    venue.place([exit_order()], DEADLINE)
+    venue.place(venue.prepare([exit_order()]), DEADLINE)
     clock.sleep_ms(599_999)
     assert venue.status().mode is VenueMode.RESTARTING
     clock.sleep_ms(1)
@@ -189,7 +189,8 @@ def test_a_window_of_hours_is_tried_again_after_ten_minutes(server: ScriptedServ
 
 def test_of_a_batch_in_a_window_nobody_knows_what_went_through(server: ScriptedServer):
     server.script(*RULES, POST_ONLY)
-    outcomes = venue_at(server.url).place([exit_order(), placement()], DEADLINE)
+    venue = venue_at(server.url)
+    outcomes = venue.place(venue.prepare([exit_order(), placement()]), DEADLINE)
     assert [type(outcome) for outcome in outcomes] == [Unknown, Unknown]
 
 

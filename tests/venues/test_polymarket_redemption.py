@@ -9,7 +9,13 @@ import pytest
 import yaml
 
 from holdfast.clock import VirtualClock
-from holdfast.core.errors import InvalidInputError, VenueError, VenueRateLimitedError, VenueUnavailableError
+from holdfast.core.errors import (
+    InvalidInputError,
+    SigningError,
+    VenueError,
+    VenueRateLimitedError,
+    VenueUnavailableError,
+)
 from holdfast.core.outcomes import Refusal, Refused, Unknown
 from holdfast.core.redemption import Holding, Redeemable, RedemptionStatus, SignedRedemption, Submitted, next_attempt
 from holdfast.venues.polymarket.client import PolymarketClient
@@ -35,8 +41,8 @@ def server() -> Iterator[ScriptedServer]:
         yield running
 
 
-def redeemer(server, kind=SignatureType.DEPOSIT_WALLET, *, key="a-relayer-key", clock=None, chain_id=137):
-    clock, meter, signer = clock or VirtualClock(NOW_MS), CountingMeter(), LocalSigner(KEY)
+def redeemer(server, kind=SignatureType.DEPOSIT_WALLET, *, key="a-relayer-key", clock=None, chain_id=137, signer=None):
+    clock, meter, signer = clock or VirtualClock(NOW_MS), CountingMeter(), signer or LocalSigner(KEY)
     settings = PolymarketSettings("r", WALLET, kind, chain_id, base_url=server.url)
     credentials = ApiCredentials(OWNER, "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0", "a-passphrase")
     transport = RequestsTransport()
@@ -122,6 +128,22 @@ def test_what_was_not_listed_cannot_be_prepared(server: ScriptedServer) -> None:
     with pytest.raises(VenueUnavailableError):
         redeemer(server).prepare(Redeemable(CONDITION, (Holding(YES, 1, 1),)), "x")
     assert server.asked == []
+
+
+def test_without_a_signature_nothing_is_submitted_and_no_tick_ends(server: ScriptedServer) -> None:
+    """As where the relayer can't be read: the job goes on, and tries again later."""
+
+    class Silent:
+        address = LocalSigner(KEY).address
+
+        def sign_digest(self, digest: bytes) -> bytes:
+            raise SigningError("KMS key 1: DisabledException")
+
+    server.script(holdings(won()), Reply(200, {"address": WALLET, "nonce": "7"}))
+    found = redeemer(server, signer=Silent())
+    (one,) = found.redeemable()
+    with pytest.raises(VenueUnavailableError, match="DisabledException"):
+        found.prepare(one, "x")
 
 
 @pytest.mark.parametrize("nonce", ["", "0x7", "-1", "seven"])

@@ -1,5 +1,6 @@
 """Put the parts of one account together: the only place that chooses adapters."""
 
+import re
 import secrets as system_random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -21,8 +22,16 @@ from holdfast.venues.port import Meter, Redeems, Venue
 if TYPE_CHECKING:
     from holdfast.venues.kalshi.hosts import KalshiSettings
     from holdfast.venues.polymarket.settings import PolymarketSettings
+    from holdfast.venues.polymarket.signer import Signer
 
-_POLYMARKET_FIELDS = ("private_key", "api_key", "api_secret", "api_passphrase")
+_POLYMARKET_FIELDS = ("api_key", "api_secret", "api_passphrase")
+KMS_KEY = "kms_key"
+"""The option of a Polymarket account whose wallet's key is in AWS KMS: the key's id or ARN, no alias, since the
+permission to sign names the key itself."""
+_KMS_KEY = re.compile(
+    r"(arn:aws[a-z-]*:kms:(?P<region>[a-z0-9-]+):\d{12}:key/)?"
+    r"(mrk-[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
+)
 
 
 def system_jitter() -> int:
@@ -44,20 +53,24 @@ def assemble(
 ) -> Ports:
     """The ports of one writer for one account. Nothing is sent yet; keys are read once from `secrets`."""
     throttle = Throttle(store, account.account_id, clock, telemetry, jitter)
+    signer = open_signer(account, secrets)
     return Ports(
-        venue=open_venue(account, secrets, clock, throttle),
+        venue=open_venue(account, secrets, clock, throttle, signer),
         store=store,
         switches=SwitchBoard(parameters, stage, account.account_id, clock, store),
         telemetry=telemetry,
         throttle=throttle,
         writer=writer,
         load_strategy=load_strategy,
-        redeemer=open_redeemer(account, secrets, clock, throttle),
+        redeemer=open_redeemer(account, secrets, clock, throttle, signer),
     )
 
 
-def open_venue(account: Account, secrets: Secrets, clock: Clock, meter: Meter) -> Venue:
-    """The account's venue adapter. Each venue's package is imported only where an account needs it (cold start)."""
+def open_venue(account: Account, secrets: Secrets, clock: Clock, meter: Meter, signer: "Signer | None" = None) -> Venue:
+    """The account's venue adapter. Each venue's package is imported only where an account needs it (cold start).
+
+    `signer` is the account's, where `open_signer` has opened it already.
+    """
     if account.venue == "kalshi":
         from holdfast.venues.kalshi.adapter import KalshiVenue
         from holdfast.venues.kalshi.auth import Signer
@@ -69,14 +82,12 @@ def open_venue(account: Account, secrets: Secrets, clock: Clock, meter: Meter) -
     if account.venue == "polymarket":
         from holdfast.venues.polymarket.adapter import PolymarketVenue
         from holdfast.venues.polymarket.headers import ApiCredentials
-        from holdfast.venues.polymarket.signer import LocalSigner
         from holdfast.venues.transport import RequestsTransport
 
-        private_key, *api = _credentials(secrets, account.secret_name, *_POLYMARKET_FIELDS)
         return PolymarketVenue(
             _polymarket_settings(account),
-            LocalSigner(private_key),
-            ApiCredentials(*api),
+            signer or polymarket_signer(account, secrets),
+            ApiCredentials(*_credentials(secrets, account.secret_name, *_POLYMARKET_FIELDS)),
             RequestsTransport(),
             clock,
             meter,
@@ -84,7 +95,31 @@ def open_venue(account: Account, secrets: Secrets, clock: Clock, meter: Meter) -
     raise InvalidInputError(f"venue of account {account.account_id}", account.venue, "kalshi or polymarket")
 
 
-def open_redeemer(account: Account, secrets: Secrets, clock: Clock, meter: Meter) -> Redeems | None:
+def open_signer(account: Account, secrets: Secrets) -> "Signer | None":
+    """What signs for the account's wallet, as `polymarket_signer`; None where the venue knows no wallets."""
+    return polymarket_signer(account, secrets) if account.venue == "polymarket" else None
+
+
+def polymarket_signer(account: Account, secrets: Secrets) -> "Signer":
+    """What signs for a Polymarket account: the secret's private_key, or a key in AWS KMS, named by option kms_key.
+
+    KMS is asked for the key's address. Raises StoreError, SigningError, or InvalidInputError for a key of no use.
+    """
+    key_id = account.options.get(KMS_KEY, "")
+    if key_id:
+        # boto3's KMS client and the parser of its answers are for those alone who have their key there.
+        from holdfast.state.aws import AwsClients
+        from holdfast.venues.polymarket.kms_signer import KmsSigner
+
+        return KmsSigner(AwsClients(account.region).kms, key_id)
+    from holdfast.venues.polymarket.signer import LocalSigner
+
+    return LocalSigner(*_credentials(secrets, account.secret_name, "private_key"))
+
+
+def open_redeemer(
+    account: Account, secrets: Secrets, clock: Clock, meter: Meter, signer: "Signer | None" = None
+) -> Redeems | None:
     """What redeems for the account; None where the venue pays out by itself.
 
     Beside the trading credentials the secret may hold relayer_api_key, and relayer_api_key_address where another
@@ -96,12 +131,11 @@ def open_redeemer(account: Account, secrets: Secrets, clock: Clock, meter: Meter
     from holdfast.venues.polymarket.headers import ApiCredentials
     from holdfast.venues.polymarket.redemption import PolymarketRedeemer
     from holdfast.venues.polymarket.relayer import Relayer, RelayerKey
-    from holdfast.venues.polymarket.signer import LocalSigner
     from holdfast.venues.transport import RequestsTransport
 
     settings, transport = _polymarket_settings(account), RequestsTransport()
-    private_key, *api = _credentials(secrets, account.secret_name, *_POLYMARKET_FIELDS)
-    signer = LocalSigner(private_key)
+    api = _credentials(secrets, account.secret_name, *_POLYMARKET_FIELDS)
+    signer = signer or polymarket_signer(account, secrets)
     client = PolymarketClient(settings, signer.address, ApiCredentials(*api), transport, clock, meter)
     fields = secrets.read(account.secret_name)
     key, owner = fields.get("relayer_api_key", ""), fields.get("relayer_api_key_address") or signer.address
@@ -151,11 +185,11 @@ def _kalshi_settings(account: Account) -> "KalshiSettings":
 
 
 def _polymarket_settings(account: Account) -> "PolymarketSettings":
-    """From the record's options: wallet, signature_type (0 to 3), tier, builder, data_url, gamma_url."""
+    """From the record's options: wallet, signature_type (0 to 3), tier, builder, data_url, gamma_url, kms_key."""
     from holdfast.venues.polymarket.settings import PolymarketSettings
     from holdfast.venues.polymarket.signer import SignatureType
 
-    known = {"wallet", "signature_type", "tier", "builder", "data_url", "gamma_url"}
+    known = {"wallet", "signature_type", "tier", "builder", "data_url", "gamma_url", KMS_KEY}
     unknown = sorted(account.options.keys() - known)
     if unknown:
         raise InvalidInputError(f"options of account {account.account_id}", unknown[0], ", ".join(sorted(known)))
@@ -163,6 +197,12 @@ def _polymarket_settings(account: Account) -> "PolymarketSettings":
     kind = options.pop("signature_type", "0")
     if kind not in {str(int(known_kind)) for known_kind in SignatureType}:
         raise InvalidInputError(f"signature_type of account {account.account_id}", kind, "0, 1, 2 or 3")
+    key_id = options.get(KMS_KEY, "")
+    key = _KMS_KEY.fullmatch(key_id)
+    if KMS_KEY in options and (key is None or (key["region"] or account.region) != account.region):
+        # It is not repeated: it may be the key itself.
+        allowed = f"the id or ARN (not an alias) of a KMS key in region {account.region}"
+        raise InvalidInputError(f"{KMS_KEY} of account {account.account_id}", "(hidden)", allowed)
     return PolymarketSettings(
         account.account_id,
         signature_type=SignatureType(int(kind)),

@@ -40,6 +40,13 @@ class VenueRefusedError(VenueError):
         super().__init__(f"{status} {code}: {message}")
 
 
+class SigningError(HoldfastError):
+    """A signature could not be had of the key's keeper, so nothing was sent. The next tick tries again.
+
+    Where it goes on, the owner must see to the key and to who may use it.
+    """
+
+
 class BudgetExhaustedError(HoldfastError):
     """The shared token bucket does not cover a call. The caller leaves the work to a later tick."""
 

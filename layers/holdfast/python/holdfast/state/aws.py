@@ -21,6 +21,11 @@ _TIMEOUTS = {"connect_timeout": 2, "read_timeout": 4, "tcp_keepalive": True, "ma
 # The store retries by itself: botocore would also repeat a conditional write whose answer was lost, and that repeat
 # loses against its own first try.
 _STORE = Config(retries={"mode": "standard", "total_max_attempts": 1}, **_TIMEOUTS)  # type: ignore[arg-type]
+# A stop waits for its signature: two short tries. The first that fails ends a batch, the next pass begins anew.
+_SIGNING = Config(
+    retries={"mode": "standard", "total_max_attempts": 2},
+    **_TIMEOUTS | {"connect_timeout": 1, "read_timeout": 2},  # type: ignore[arg-type]
+)
 _READERS = Config(retries={"mode": "standard", "total_max_attempts": 3}, **_TIMEOUTS)  # type: ignore[arg-type]
 
 
@@ -67,6 +72,11 @@ class AwsClients:
     def secrets(self) -> Any:
         """For the venues' credentials: a Secrets Manager client."""
         return self._client("secretsmanager", _READERS)
+
+    @cached_property
+    def kms(self) -> Any:
+        """For wallets' keys: a KMS client."""
+        return self._client("kms", _SIGNING)
 
     def _client(self, service: str, config: Config) -> Any:
         client: Any = self._session.client

@@ -247,8 +247,8 @@ class Venue(Protocol):
         """The placements with order id and body filled in where the order's hash is its id, else unchanged.
 
         What is prepared is journaled before it is sent, and `place` sends its body byte for byte, so that sending it
-        again is the same write. A placement that can't be an order stays without a body: `place` refuses it and says
-        why. May read the markets' rules, so it raises a VenueError like any read.
+        again is the same write. A placement that can't be an order, or could not be signed, stays without a body:
+        `place` refuses it and says why. May read the markets' rules, so it raises a VenueError like any read.
         """
         ...
 

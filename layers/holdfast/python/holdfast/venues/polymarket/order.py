@@ -137,7 +137,10 @@ class OrderBuilder:
         self._owner = f'","owner":{msgspec.json.encode(owner).decode()}'
 
     def build(self, placement: Placement, tick: int, timestamp_ms: int, *, neg_risk: bool) -> WireOrder:
-        """The signed order of a placement. Raises InvalidInputError where nothing would be given or asked for."""
+        """The signed order of a placement.
+
+        Raises InvalidInputError where nothing would be given or asked for, SigningError where it can't be signed.
+        """
         target = placement.target
         budgeted = target.time_in_force is not TimeInForce.RESTING
         amounts = amounts_of(target.side, target.price, target.size, tick, budgeted=budgeted)
@@ -168,7 +171,10 @@ class OrderBuilder:
         timestamp_ms: int,
         neg_risk: bool,
     ) -> WireOrder:
-        """Hash, sign and write one order. Expiry, type and post-only are not part of what is signed."""
+        """Hash, sign and write one order. Expiry, type and post-only are not part of what is signed.
+
+        Raises SigningError.
+        """
         token = token_number(market)
         contents = self._hasher.contents_hash(
             salt, token, amounts.maker, amounts.taker, int(side is Side.SELL), timestamp_ms

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from holdfast.clock import Clock
 from holdfast.core.capabilities import Bucket
-from holdfast.core.errors import VenueRefusedError, VenueUnavailableError
+from holdfast.core.errors import SigningError, VenueRefusedError, VenueUnavailableError
 from holdfast.core.redemption import (
     Holding,
     Redeemable,
@@ -112,6 +112,12 @@ class PolymarketRedeemer:
 
     def prepare(self, wanted: Redeemable, identity: str) -> SignedRedemption:
         """See the port. Raises InvalidInputError for a position id that names no outcome."""
+        try:
+            return self._signed(wanted, identity)
+        except SigningError as error:
+            raise VenueUnavailableError(f"{wanted.condition}: not signed: {error}") from error
+
+    def _signed(self, wanted: Redeemable, identity: str) -> SignedRedemption:
         calls = _calls(self._rows.get(wanted.condition, []))
         if not calls:
             raise VenueUnavailableError(f"{wanted.condition}: its holdings were not read by redeemable() before")

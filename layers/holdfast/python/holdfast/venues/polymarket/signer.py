@@ -1,4 +1,4 @@
-"""Signing keys: a port, and its adapter on a key in memory."""
+"""Signing keys: a port, and its adapter on a key in memory. `kms_signer` has the one on a key in AWS KMS."""
 
 from enum import IntEnum
 from typing import Protocol
@@ -27,7 +27,10 @@ class Signer(Protocol):
         ...
 
     def sign_digest(self, digest: bytes) -> bytes:
-        """Sign 32 bytes: r, s and v (27 or 28) in 65 bytes, s in the lower half of the curve's order."""
+        """Sign 32 bytes: r, s and v (27 or 28) in 65 bytes, s in the lower half of the curve's order.
+
+        Raises SigningError where the key's keeper gave none; nothing was sent to the venue then.
+        """
         ...
 
 

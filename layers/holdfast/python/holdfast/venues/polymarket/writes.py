@@ -10,7 +10,13 @@ import msgspec
 from msgspec import structs
 
 from holdfast.clock import Clock
-from holdfast.core.errors import BudgetExhaustedError, InvalidInputError, VenueError, VenueUnavailableError
+from holdfast.core.errors import (
+    BudgetExhaustedError,
+    InvalidInputError,
+    SigningError,
+    VenueError,
+    VenueUnavailableError,
+)
 from holdfast.core.market import Side
 from holdfast.core.orders import Cancellation, Placement, TimeInForce
 from holdfast.core.outcomes import CancelOutcome, Placed, PlaceOutcome, Refusal, Refused, Unknown
@@ -37,6 +43,9 @@ _OF_ONE_ORDER = frozenset(
     }
 )
 
+# An order's hash is its id: what the journal does not name could not be found again if its answer were lost.
+_UNPREPARED = Refused(Refusal.NOT_SENT, "unprepared", "an order is prepared, and journaled, before it is sent")
+
 _PLACED = msgspec.json.Decoder(PlacedRow)
 _PLACED_ITEMS = msgspec.json.Decoder(list[PlacedRow])
 _CANCELED = msgspec.json.Decoder(CanceledAnswer)
@@ -47,15 +56,20 @@ class OrderWrites:
 
     def __init__(self, client: PolymarketClient, clock: Clock, markets: MarketReads, builder: OrderBuilder) -> None:
         self._client, self._clock, self._markets, self._builder = client, clock, markets, builder
+        self._unprepared: dict[str, Refused] = {}
 
     def prepare(self, batch: Sequence[Placement]) -> list[Placement]:
-        """See the port. What is prepared already stays as it is. Raises nothing: what lacks rules stays unprepared."""
-        prepared = self._checked(batch)
-        return [original if isinstance(item, Refused) else item for item, original in zip(prepared, batch, strict=True)]
+        """See the port. What is prepared already stays as it is.
+
+        Raises nothing: what lacks rules or a signature stays unprepared, and `place` says why.
+        """
+        checked = [*zip(batch, self._checked(batch), strict=True)]
+        self._unprepared = {item.client_order_id: made for item, made in checked if isinstance(made, Refused)}
+        return [item if isinstance(made, Refused) else made for item, made in checked]
 
     def place(self, batch: Sequence[Placement], deadline_ms: int) -> list[PlaceOutcome]:
-        """See the port. An order that can't be one is refused here, the others are sent."""
-        checked = self._checked(batch)
+        """See the port. What is not prepared is refused here, the others are sent."""
+        checked = [item if item.body else self._why_unprepared(item) for item in batch]
         ready = [item for item in checked if isinstance(item, Placement)]
         told = iter(self._send(ready, deadline_ms))
         return [next(told) if isinstance(item, Placement) else item for item in checked]
@@ -78,8 +92,22 @@ class OrderWrites:
             return [Unknown(str(error))] * len(ids)
 
     def _checked(self, batch: Sequence[Placement]) -> list[Placement | Refused]:
-        """What can be sent, and why the rest can't."""
-        return [item if item.body else self._prepared(item) for item in batch]
+        """What can be sent, and why the rest can't.
+
+        A key that gave no signature is not asked for the rest: fifteen time-outs in a row would outlast the tick.
+        """
+        checked: list[Placement | Refused] = []
+        unsigned: Refused | None = None
+        for item in batch:
+            if item.body:
+                checked.append(item)
+                continue
+            try:
+                checked.append(unsigned or self._prepared(item))
+            except SigningError as error:
+                unsigned = Refused(Refusal.NOT_SENT, "not_signed", str(error))
+                checked.append(unsigned)
+        return checked
 
     def _facts(self, market: str) -> MarketFacts | Refused:
         """A market's facts, however old: an exit waits for no read. Ticks are renewed by books and by refusals."""
@@ -92,8 +120,19 @@ class OrderWrites:
             return Refused(Refusal.NOT_SENT, "rules_unknown", str(error))
         return found or Refused(Refusal.MARKET_CLOSED, "unknown_market", f"the venue knows no token {market}")
 
-    def _prepared(self, item: Placement) -> Placement | Refused:
-        """Whether the market is open is left to the venue: flags that it does not document must not stop an exit."""
+    def _why_unprepared(self, item: Placement) -> Refused:
+        """Why an order has no body. It gets none now."""
+        known = self._unprepared.get(item.client_order_id)
+        if known is not None:
+            return known
+        found = self._sendable(item)
+        return found if isinstance(found, Refused) else _UNPREPARED
+
+    def _sendable(self, item: Placement) -> MarketFacts | Refused:
+        """The facts of a market that could take the order, or why it can't.
+
+        Whether the market is open is left to the venue: flags that it does not document must not stop an exit.
+        """
         target = item.target
         facts = self._facts(target.market)
         if isinstance(facts, Refused):
@@ -108,6 +147,13 @@ class OrderWrites:
             return Refused(Refusal.REDUCE_ONLY, "reduce_only", "a token can't be sold short, so no buy reduces")
         if rests and target.expires_at_ms and target.expires_at_ms - self._clock.now_ms() < SHORTEST_EXPIRY_MS:
             return Refused(Refusal.NOT_SENT, "expiry", f"the expiry is not {SHORTEST_EXPIRY_MS} ms ahead")
+        return facts
+
+    def _prepared(self, item: Placement) -> Placement | Refused:
+        """The order with its id and bytes, or why there is none. Raises SigningError."""
+        facts = self._sendable(item)
+        if isinstance(facts, Refused):
+            return facts
         try:
             made = self._builder.build(item, facts.tick, self._clock.now_ms(), neg_risk=facts.neg_risk)
         except InvalidInputError as error:
