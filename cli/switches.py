@@ -1,13 +1,17 @@
-"""holdfast switches: list, set, unset. Nothing is written that would leave an account without a valid set."""
+"""holdfast switches: list, set, unset, sync. Nothing is written that would leave an account without a valid set."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli.output import say, show, warn
 from cli.stage import DEFAULT_STAGE, Stage, StageOption, assignments
-from holdfast.core.errors import SwitchesInvalidError
+from holdfast.clock import SystemClock
+from holdfast.core.errors import StoreError, SwitchesInvalidError
+from holdfast.state.aws import AwsClients
 from holdfast.state.halts import Halting
+from holdfast.state.parameters import SsmParameters
 from holdfast.state.switch_set import (
     EVERYBODY,
     NAMES,
@@ -20,8 +24,13 @@ from holdfast.state.switch_set import (
     read_texts,
     text_of,
 )
+from infra.settings import read as read_deployment
 
 app = typer.Typer(help="Switches: limits, halt, dry run; for one account or for all.", no_args_is_help=True)
+
+# A new stage plans and logs, until its owner says that it may send.
+_FIRST = {"dry_run": "true"}
+_ATTEMPTS = 4
 
 ScopeOption = Annotated[str, typer.Option("--account", help=f"Which account; without it, {EVERYBODY} of them.")]
 
@@ -61,6 +70,34 @@ def unset_switches(
 ) -> None:
     """Take an account's own values back (or everybody's, then the defaults hold)."""
     _change(Stage(stage), account, dict.fromkeys(names))
+
+
+@app.command("sync")
+def sync_switches(
+    deployment: Annotated[Path, typer.Option("--deployment", help="The cdk.json that was deployed.")] = Path(
+        "cdk.json"
+    ),
+    stage: StageOption = DEFAULT_STAGE,
+) -> None:
+    """After a deploy: make everybody's switches that are not there yet, in each region. What is there stays."""
+    for region in read_deployment(deployment, stage=stage).regions:
+        parameters = SsmParameters(AwsClients(region).ssm)
+        made = [name for name in NAMES if _is_made(parameters, stage, name)]
+        say(f"{region}: {len(made)} switches made, {len(NAMES) - len(made)} left as they are")
+
+
+def _is_made(parameters: SsmParameters, stage: str, name: str) -> bool:
+    """Make one switch with its first value, unless it is there. Parameter Store takes a few of these a second."""
+    field = Switches.model_fields[name]
+    parameter, text = f"{parameter_path(stage, EVERYBODY)}/{name}", _FIRST.get(name, text_of(field.default))
+    for attempt in range(_ATTEMPTS):
+        try:
+            return parameters.create(parameter, text, f"{field.description} Allowed: {allowed(name)}")
+        except StoreError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+            SystemClock().sleep_ms(1_000 << attempt)
+    return False
 
 
 def _read(stage: Stage, account: str) -> SwitchTexts:

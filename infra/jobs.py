@@ -9,6 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
+from holdfast.assembly import KMS_KEY
 from holdfast.deployed import (
     BRACKETS_QUEUE_URL_VARIABLE,
     EXECUTE_QUEUE_URL_VARIABLE,
@@ -52,7 +53,7 @@ class JobsStack(cdk.Stack):
             layers=[self._layers[layer] for layer in FUNCTIONS[function]],
             timeout_seconds=TICK_TIMEOUT_SECONDS if is_tick else SIGNAL_TIMEOUT_SECONDS,
             environment=self._environment(function),
-            further=[self._decrypting(), *self._receiving(function)] if is_tick else self._receiving(function),
+            further=[*self._receiving(function), *(self._keys() if is_tick else ())],
             reserved_concurrency=reserved,
         )
         lambda_.EventSourceMapping(
@@ -81,13 +82,18 @@ class JobsStack(cdk.Stack):
         actions = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
         return [iam.PolicyStatement(actions=actions, resources=[self._queues[function].queue.queue_arn])]
 
-    def _decrypting(self) -> iam.PolicyStatement:
-        """The accounts' secrets are encrypted with the data stack's key; it decrypts nothing else for anybody."""
-        return iam.PolicyStatement(
+    def _keys(self) -> list[iam.PolicyStatement]:
+        """The data stack's key decrypts the accounts' secrets alone; wallets' keys in KMS, by account, sign."""
+        decrypting = iam.PolicyStatement(
             actions=["kms:Decrypt"],
             resources=[cdk.Fn.import_value(key_export(self._deployment.stage))],
             conditions={"StringEquals": {"kms:ViaService": f"secretsmanager.{self.region}.{self.url_suffix}"}},
         )
+        ids = [account.options.get(KMS_KEY, "") for account in self._deployment.accounts_in(self.region)]
+        wallets = sorted({_key_arn(self, key_id) for key_id in ids if key_id})
+        if not wallets:
+            return [decrypting]
+        return [decrypting, iam.PolicyStatement(actions=["kms:GetPublicKey", "kms:Sign"], resources=wallets)]
 
     def _add_schedules(self) -> None:
         group = scheduler.CfnScheduleGroup(self, "Schedules", name=schedule_group_name(self._deployment.stage))
@@ -136,6 +142,13 @@ class JobsStack(cdk.Stack):
                 dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(arn=queues.dead.queue_arn),
             ),
         )
+
+
+def _key_arn(stack: cdk.Stack, key_id: str) -> str:
+    """The ARN of a KMS key that is named by it, or by the key's id."""
+    return (
+        key_id if key_id.startswith("arn:") else stack.format_arn(service="kms", resource="key", resource_name=key_id)
+    )
 
 
 def add_layers(scope: Construct, deployment: Deployment, names: set[str]) -> dict[str, lambda_.LayerVersion]:

@@ -1,10 +1,15 @@
+import json
+from pathlib import Path
+
 import pytest
 
 from holdfast.clock import SystemClock
+from holdfast.state.aws import AwsClients
 from holdfast.state.dynamodb import DynamoStore
 from holdfast.state.halts import Halting
+from holdfast.state.memory import MemoryStore
 from holdfast.state.parameters import SsmParameters
-from holdfast.state.switch_set import NAMES
+from holdfast.state.switch_set import NAMES, Switches
 from holdfast.state.switches import SwitchBoard
 from holdfast.state.tables import TableNames
 from local.aws.stand_in import LocalAws
@@ -144,3 +149,36 @@ def test_halt_works_while_another_switch_is_broken(holdfast: Holdfast, deploymen
 def test_unknown_names_are_refused(holdfast: Holdfast, deployment: Deployment) -> None:
     assert "nobody" in holdfast("switches set halt=true --account nobody").error_line
     assert "haltt" in holdfast("switches unset haltt").error_line
+
+
+@pytest.fixture
+def deployed(tmp_path: Path) -> str:
+    path = tmp_path / "cdk.json"
+    accounts = {"kalshi-1": {"venue": "kalshi", "environment": "demo", "region": "eu-west-1"}}
+    context = {"stage": "dev", "email": "a@example.com", "timezone": "UTC", "accounts": accounts}
+    path.write_text(json.dumps({"context": context}))
+    return str(path)
+
+
+def test_a_deploy_makes_every_switch_in_dry_run_and_takes_no_halt_back(
+    holdfast: Holdfast, local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch, deployed: str
+) -> None:
+    monkeypatch.setenv("HOLDFAST_STAGE", "unmade")
+    first = holdfast("switches sync --deployment", deployed)
+    assert first.out == f"eu-west-1: {len(NAMES)} switches made, 0 left as they are\n", first.err
+    ssm = AwsClients("eu-west-1").ssm
+    board = SwitchBoard(SsmParameters(ssm), "unmade", "kalshi-1", SystemClock(), MemoryStore(SystemClock()))
+    reading = board.read()
+    assert reading.valid
+    assert reading.switches.dry_run
+    assert reading.switches.model_copy(update={"dry_run": False}) == Switches()
+    described = ssm.describe_parameters(
+        ParameterFilters=[{"Key": "Name", "Option": "Equals", "Values": ["/holdfast/unmade/all/halt"]}]
+    )
+    assert described["Parameters"][0]["Description"].startswith("Cancel every quote and entry and place none.")
+
+    SsmParameters(ssm).write("/holdfast/unmade/all/halt", "true")
+    SsmParameters(ssm).remove("/holdfast/unmade/all/take_profit")
+    second = holdfast("switches sync --deployment", deployed)
+    assert second.out == f"eu-west-1: 1 switches made, {len(NAMES) - 1} left as they are\n"
+    assert board.refresh().switches.halt

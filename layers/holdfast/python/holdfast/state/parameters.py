@@ -51,6 +51,16 @@ class SsmParameters:
         except (ClientError, BotoCoreError) as error:
             raise StoreError(f"parameter {name}: {type(error).__name__}: {error}") from error
 
+    def create(self, name: str, text: str, description: str) -> bool:
+        """Make one that is not there. False where it is: it stays as it is, whoever wrote it and however lately."""
+        try:
+            self._client.put_parameter(Name=name, Value=text, Description=description, Type="String", Overwrite=False)
+        except self._client.exceptions.ParameterAlreadyExists:
+            return False
+        except (ClientError, BotoCoreError) as error:
+            raise StoreError(f"parameter {name}: {type(error).__name__}: {error}") from error
+        return True
+
     def remove(self, name: str) -> None:
         """Remove one."""
         try:
