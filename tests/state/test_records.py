@@ -42,17 +42,12 @@ def test_bracket_that_can_not_be_read_is_named_and_the_others_are_there(store: S
         brackets.get(str(broken["sk"]))
 
 
-def test_item_that_no_holdfast_wrote_holds_up_no_other(
-    request: pytest.FixtureRequest, store: Store, stage: str
-) -> None:
-    """A set of strings, as somebody may save it in the console."""
-    if not isinstance(store, DynamoStore):
-        pytest.skip("the memory store holds nothing that the port does not know")
-    brackets = Brackets(store, "a")
+def test_item_that_no_holdfast_wrote_holds_up_no_other(dynamo: DynamoStore) -> None:
+    """A set of strings, as somebody may save it in the console. The memory store holds what the port knows."""
+    brackets = Brackets(dynamo, "a")
     kept = brackets.save(BRACKET)
-    client = request.getfixturevalue("local_aws").clients().dynamodb
-    table = store._names[Table.BRACKETS]
-    client.put_item(TableName=table, Item={"pk": {"S": "a"}, "sk": {"S": "X"}, "bracket": {"SS": ["x"]}})
+    table = dynamo._names[Table.BRACKETS]
+    dynamo._client.put_item(TableName=table, Item={"pk": {"S": "a"}, "sk": {"S": "X"}, "bracket": {"SS": ["x"]}})
     found, unreadable = brackets.read()
     assert found == {"M": kept}
     assert [(one.key, one.why) for one in unreadable] == [("X", "an attribute of type SS was not written by Holdfast")]
