@@ -186,6 +186,22 @@ def test_position_beside_shares_of_the_owner_settles_though_the_venue_dates_noth
     assert (line.size, line.cash) == (10 * 10**6, 10 * 10**10), "ours, and nothing of the owner's"
 
 
+@pytest.mark.parametrize("winner", [0, 1])
+def test_shares_that_settled_and_were_not_redeemed_are_no_difference_to_the_venue(
+    made: PolymarketWorld, winner: int
+) -> None:
+    """Our books are flat, and the wallet has them until somebody redeems them, or for ever where they lost."""
+    made.tick()
+    made.book("m-1", 46, 48)
+    made.tick()
+    made.exchange.resolve("m-1", winner)
+    for _ in range(45):
+        made.tick()
+    assert [line.kind for line in made.ledger.lines()].count("settlement") == 1
+    assert any(made.exchange.calls[name] > 2 for name in made.exchange.calls if name.endswith("/positions"))
+    assert made.events("POSITION_MISMATCH") == []
+
+
 def test_shares_that_are_not_on_the_chain_yet_are_no_difference_to_the_venue(made: PolymarketWorld) -> None:
     """The venue lists positions as the chain has them; the alarm for a wrong ledger went off at every slow block."""
     made.exchange.operator.set_settlement(mined_after_ms=1_500_000)

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from holdfast.clock import Clock
 from holdfast.core.errors import BudgetExhaustedError, VenueError, VenueRateLimitedError, VenueUnavailableError
+from holdfast.core.positions import LedgerKind
 from holdfast.jobs.access import ASK_AGAIN_MS, ASK_MS, access_problems, report_access
 from holdfast.jobs.bookkeeping import Bookkeeper
 from holdfast.jobs.ports import Ports
@@ -101,7 +102,8 @@ class Upkeep:
         A difference counts when a second look, a tick later, shows the same one: a fill between two reads is none. It
         is said once, until it changes: what somebody else holds in the account stays different for good.
         `quiet` False (fills or unknown outcomes this tick) waits for a better moment, and so does a market with fills
-        that are not settled yet (`provisional`): the venue may list only what is.
+        that are not settled yet (`provisional`): the venue may list only what is. Where a market has its result and our
+        books are flat, what is listed is only left to be redeemed.
         """
         cache = self._ports.cache
         unsaid = {m: by for m, by in cache.differences.items() if cache.reported_differences.get(m) != by}
@@ -113,9 +115,12 @@ class Upkeep:
             return
         at_venue = {position.market: position.size for position in listed}
         ours = {market: stored.position.size + stored.position.written_off for market, stored in positions.items()}
+        flat = {m for m, stored in positions.items() if not stored.position.size} | at_venue.keys() - positions.keys()
+        over = {position.market for position in listed if position.resolved}
+        over |= {m for m, stored in positions.items() if stored.position.reduced_by == LedgerKind.SETTLEMENT.value}
         different = {
             market: by
-            for market in sorted((at_venue.keys() | ours.keys()) - provisional)
+            for market in sorted((at_venue.keys() | ours.keys()) - provisional - (flat & over))
             if (by := at_venue.get(market, 0) - ours.get(market, 0))
         }
         confirmed = {market: by for market, by in different.items() if unsaid.get(market) == by}
