@@ -35,7 +35,7 @@ class Adopting:
         self, positions: Mapping[str, StoredPosition], known: Mapping[str, Bracket]
     ) -> list[StoredPosition]:
         """Positions without a bracket in markets that nobody quotes: there the inventory stop guards them."""
-        quoted = {config.market for config in self._ports.cache.configs if config.mode == "quote"}
+        quoted = self._ports.cache.quoted
         found = [
             stored
             for market, stored in positions.items()

@@ -35,7 +35,7 @@ def say_foreign_positions(ports: Ports, view: AccountView, protected: Set[str], 
     except (VenueError, BudgetExhaustedError) as error:
         ports.telemetry.event("UPKEEP_FAILED", Level.WARNING, what="foreign positions", error=str(error))
         return
-    ours = protected | {config.market for config in cache.configs if config.mode == "quote"} | view.unbooked.keys()
+    ours = protected | cache.quoted | view.unbooked.keys()
     ours |= {order.market for order in view.open_orders if order.purpose is Purpose.ENTRY}
     found = {
         held.market: held.size

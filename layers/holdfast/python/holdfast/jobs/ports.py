@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from holdfast.core.market import MarketRules
 from holdfast.core.strategy import Strategy
 from holdfast.jobs.throttle import Throttle
-from holdfast.state.markets import MarketConfig
+from holdfast.state.markets import MarketConfig, quoted_markets
 from holdfast.state.port import Store
 from holdfast.state.switches import SwitchBoard
 from holdfast.telemetry.port import Telemetry
@@ -65,6 +65,11 @@ class Cache:
     redeemable_listed_at_ms: int = 0
     access: "AccessSeen" = field(default_factory=lambda: AccessSeen())
     venue: "VenueSeen" = field(default_factory=lambda: VenueSeen())
+
+    @property
+    def quoted(self) -> set[str]:
+        """Markets in mode quote."""
+        return quoted_markets(self.configs)
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from holdfast.jobs.ports import Ports
 from holdfast.state.blacklist import Blacklist
 from holdfast.state.brackets import Brackets
 from holdfast.state.ledger import Ledger
-from holdfast.state.markets import MarketConfigs
+from holdfast.state.markets import MarketConfigs, quoted_markets
 from holdfast.state.requests import Requests
 from holdfast.state.switch_set import Switches
 from holdfast.telemetry.port import Level
@@ -134,7 +134,7 @@ class Scanning:
         """Markets that are quoted, disabled, blacklisted or asked for already."""
         policy = BlacklistPolicy(self._switches.blacklist_days, self._switches.blacklist_attempts)
         configs = MarketConfigs(self._ports.store, self._account).list()
-        closed = {config.market for config in configs if config.mode == "quote" or not config.enabled}
+        closed = quoted_markets(configs) | {config.market for config in configs if not config.enabled}
         barred = Blacklist(self._ports.store, self._account).until_ms(policy, now_ms).keys()
         return closed | barred | {stored.request.market for stored in self._requests.open()}
 

@@ -218,7 +218,7 @@ class Stepping:
     def _orphans(self, account: Account, brackets: Mapping[str, Bracket]) -> list[OpenOrder]:
         """Reducing orders of ours in markets where nothing is held and no bracket is: they would open a position."""
         found: list[OpenOrder] = []
-        quoted = {config.market for config in self._ports.cache.configs if config.mode == "quote"}
+        quoted = self._ports.cache.quoted
         bare = [m for m in account.orders if not (m in brackets or m in quoted or account.net(m))]
         # One that was opened since they were read is no orphan's market.
         known = self._brackets.open().keys() if bare else set()

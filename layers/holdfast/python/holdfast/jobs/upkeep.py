@@ -1,7 +1,7 @@
 """What a tick does now and then: market configs and rules, settlements, the check of positions with the venue, and
 whether we may trade from here at all."""
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Set
 from typing import TypeVar
 
 from holdfast.clock import Clock
@@ -11,7 +11,7 @@ from holdfast.jobs.access import ASK_AGAIN_MS, ASK_MS, access_problems, report_a
 from holdfast.jobs.bookkeeping import Bookkeeper
 from holdfast.jobs.ports import Ports
 from holdfast.state.ledger import StoredPosition
-from holdfast.state.markets import MarketConfig, MarketConfigs
+from holdfast.state.markets import MarketConfigs, quoted_markets
 from holdfast.telemetry.port import Level
 
 # How often the venue's positions are compared with the ledger (design section 5, ledger).
@@ -45,7 +45,7 @@ class Upkeep:
         cache = self._ports.cache
         cache.ticks_until_refresh -= 1
         if waits and cache.ticks_until_refresh > (1 - QUIET_REFRESHES) * every_ticks:
-            changed = _quoted(MarketConfigs(self._ports.store, self._account).list()) != _quoted(cache.configs)
+            changed = quoted_markets(MarketConfigs(self._ports.store, self._account).list()) != cache.quoted
         else:
             changed = cache.ticks_until_refresh <= 0
         if changed or not held <= cache.rules.keys() | cache.unlisted:
@@ -169,7 +169,3 @@ class Upkeep:
 
     def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
         self._ports.telemetry.event(name, level, **fields)
-
-
-def _quoted(configs: Iterable[MarketConfig]) -> set[str]:
-    return {config.market for config in configs if config.mode == "quote"}

@@ -3,6 +3,7 @@
 One item per market of an account, so no market is ever in both modes. Changes name the version that they replace.
 """
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any, cast
 
@@ -47,6 +48,11 @@ class MarketConfig(Struct, frozen=True, kw_only=True):
         if self.mode == "protect" and (self.strategy or self.parameters):
             named = self.strategy or ", ".join(self.parameters)
             raise InvalidInputError(f"strategy of market {self.market}", named, "none in mode protect")
+
+
+def quoted_markets(configs: Iterable[MarketConfig]) -> set[str]:
+    """Markets in mode quote, enabled or not: what is held there is the inventory stop's, never a bracket's."""
+    return {config.market for config in configs if config.mode == "quote"}
 
 
 class MarketConfigs:
