@@ -1,10 +1,12 @@
 # Every target sets up what it needs: a virtual environment in .venv with the pinned dependencies of uv.lock.
 PYTHON ?= python3
+STAGE  ?= dev
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.synced
+CDK    := node_modules/.bin/cdk
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench synth deploy clean
 
 demo: $(STAMP)                ## run the main job on one machine: make demo [TAPE=file-or-folder]
 	@$(BIN)/holdfast demo $(if $(TAPE),--tape "$(TAPE)")
@@ -20,6 +22,18 @@ lint: $(STAMP)                ## format, style and types
 bench: $(STAMP)               ## print the numbers of docs/benchmarks.md again
 	@$(BIN)/python -m benchmarks
 
+synth: $(STAMP) $(CDK)        ## write the CloudFormation templates to cdk.out: make synth [STAGE=dev]
+	@$(CDK) synth --quiet --context stage=$(STAGE)
+
+deploy: $(STAMP) $(CDK)       ## deploy to the AWS account of the environment's credentials: make deploy [STAGE=dev]
+	@$(CDK) deploy --all --context stage=$(STAGE)
+	@$(BIN)/holdfast switches sync --stage $(STAGE)
+	@$(BIN)/holdfast accounts sync --stage $(STAGE)
+
+$(CDK): package-lock.json package.json
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
 $(STAMP): uv.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
@@ -27,4 +41,4 @@ $(STAMP): uv.lock pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) node_modules cdk.out
