@@ -99,16 +99,18 @@ def build_function(name: str, directory: Path, target: Target) -> Built:
 
 
 def unpack(function: Function, directory: Path, target: Target) -> list[Path]:
-    """Build a function, its layers and what the runtime has into an empty directory.
+    """Build a function, its layers and what the runtime has into a directory; what is there already is used.
 
     Returns the search path that its handler has on Lambda: its own code, the layers, the runtime's packages.
     """
-    build_function(function, directory / "task", target)
-    path = [directory / "task"]
-    for layer in (*FUNCTIONS[function], RUNTIME):
-        build(layer, directory / layer, target)
-        path.append(directory / layer / "python")
-    return path
+    task = directory / "task" / function
+    if not task.exists():
+        build_function(function, task, target)
+    layers = [directory / layer for layer in (*FUNCTIONS[function], RUNTIME)]
+    for layer in layers:
+        if not layer.exists():
+            build(layer.name, layer, target)
+    return [task, *(layer / "python" for layer in layers)]
 
 
 def fingerprint(name: str, target: Target, *, function: bool = False) -> str:
