@@ -7,16 +7,14 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from holdfast.clock import Clock
-from holdfast.core.errors import VenueUnavailableError
 from holdfast.venues.kalshi.auth import Signer
 from holdfast.venues.kalshi.errors import read_failure
 from holdfast.venues.kalshi.hosts import API_PREFIX
+from holdfast.venues.metered import MeteredHttp
 from holdfast.venues.port import Meter
-from holdfast.venues.transport import HttpAnswer, NoAnswerError, Transport
+from holdfast.venues.transport import HttpAnswer, Transport
 
 DEFAULT_COST = 10  # tokens a request, until the venue has said (facts kalshi section 8)
-READ_TIMEOUT_MS = 5_000
-WRITE_TIMEOUT_MS = 10_000
 READ_BUCKET = "read"
 WRITE_BUCKET = "write"
 
@@ -65,10 +63,9 @@ ALL = (
 
 
 class KalshiClient:
-    """Thin HTTP for one account: signs, sends, counts, and pays for reads.
+    """Thin HTTP for one account: signs, sends, and pays for reads.
 
-    `costs` are tokens by endpoint name; an endpoint that is absent costs `default_cost`. `stopwatch_ns` measures
-    latency apart from the clock, which may stand still.
+    `costs` are tokens by endpoint name; an endpoint that is absent costs `default_cost`.
     """
 
     def __init__(
@@ -80,8 +77,8 @@ class KalshiClient:
         meter: Meter,
         stopwatch_ns: Callable[[], int] = perf_counter_ns,
     ) -> None:
-        self._origin, self._signer, self._transport = origin, signer, transport
-        self._clock, self._meter, self._stopwatch_ns = clock, meter, stopwatch_ns
+        self._origin, self._signer, self._clock, self._meter = origin, signer, clock, meter
+        self._http = MeteredHttp(transport, clock, meter, stopwatch_ns)
         self.costs: Mapping[str, int] = {}
         self.default_cost = DEFAULT_COST
 
@@ -100,45 +97,22 @@ class KalshiClient:
         """The answer to a read, whatever its status. Raises VenueUnavailableError where none came."""
         self._meter.spend(READ_BUCKET, self.cost(endpoint), endpoint.name)
         path = endpoint.path_of(order_id) if order_id else endpoint.path
-        try:
-            return self._send(endpoint, path, query, None, self._headers(endpoint, path), READ_TIMEOUT_MS)
-        except NoAnswerError as error:
-            raise VenueUnavailableError(f"{endpoint.name}: no answer: {error}") from error
+        return self._http.ask(endpoint.name, self._url(path, query), self._headers(endpoint, path))
 
     def write(
         self, endpoint: Endpoint, body: bytes | None, deadline_ms: int, query: str = "", order_id: str = ""
     ) -> HttpAnswer:
-        """The answer to a write, whatever its status. Raises NoAnswerError; `sent` False past the deadline.
-
-        The clock is read last before sending, and no wait for the venue is longer than what is left until the
-        deadline. An answer that trickles can still end after it: whoever resolved the outcome meanwhile has moved the
-        journal's version, and that decides.
-        """
+        """The answer to a write, whatever its status. Raises NoAnswerError (see `MeteredHttp.write`)."""
         path = endpoint.path_of(order_id) if order_id else endpoint.path
         headers = self._headers(endpoint, path)
         if body is not None:
             headers["Content-Type"] = "application/json"
-        left_ms = deadline_ms - self._clock.now_ms()
-        if left_ms <= 0:
-            raise NoAnswerError(f"{endpoint.name}: the deadline had passed by {-left_ms} ms", sent=False)
-        return self._send(endpoint, path, query, body, headers, min(WRITE_TIMEOUT_MS, left_ms))
+        return self._http.write(endpoint.name, self._url(path, query), headers, body, deadline_ms)
 
     def _headers(self, endpoint: Endpoint, path: str) -> dict[str, str]:
         headers = self._signer.headers(self._clock.now_ms(), endpoint.method, API_PREFIX + path)
         headers["Accept"] = "application/json"
         return headers
 
-    def _send(
-        self, endpoint: Endpoint, path: str, query: str, body: bytes | None, headers: dict[str, str], timeout_ms: int
-    ) -> HttpAnswer:
-        url = f"{self._origin}{API_PREFIX}{path}"
-        if query:
-            url = f"{url}?{query}"
-        status = 0
-        started = self._stopwatch_ns()
-        try:
-            answer = self._transport.send(endpoint.method, url, headers, body, timeout_ms)
-            status = answer.status
-        finally:
-            self._meter.record(endpoint.name, status, (self._stopwatch_ns() - started) // 1_000)
-        return answer
+    def _url(self, path: str, query: str) -> str:
+        return f"{self._origin}{API_PREFIX}{path}" + (f"?{query}" if query else "")

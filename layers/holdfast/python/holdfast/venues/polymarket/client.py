@@ -7,8 +7,8 @@ from time import perf_counter_ns
 from msgspec import Struct
 
 from holdfast.clock import Clock
-from holdfast.core.errors import VenueUnavailableError
 from holdfast.core.windows import TRADING, Window
+from holdfast.venues.metered import MeteredHttp
 from holdfast.venues.polymarket.errors import read_failure, window_of
 from holdfast.venues.polymarket.headers import ApiCredentials
 from holdfast.venues.polymarket.settings import (
@@ -21,10 +21,7 @@ from holdfast.venues.polymarket.settings import (
     PolymarketSettings,
 )
 from holdfast.venues.port import Meter
-from holdfast.venues.transport import HttpAnswer, NoAnswerError, Transport
-
-READ_TIMEOUT_MS = 5_000
-WRITE_TIMEOUT_MS = 10_000
+from holdfast.venues.transport import HttpAnswer, Transport
 
 
 class Host(StrEnum):
@@ -73,7 +70,7 @@ HEARTBEAT = Endpoint("POST", "/v1/heartbeats")
 
 
 class PolymarketClient:
-    """Thin HTTP for one account: signs, sends, counts, and pays for reads.
+    """Thin HTTP for one account: signs, sends, and pays for reads.
 
     `window` is the restriction that the venue stated last, until it should be over or the venue takes an order.
     """
@@ -95,8 +92,8 @@ class PolymarketClient:
             Host.SITE: settings.site_origin,
         }
         self._address, self._credentials = address, credentials
-        self._transport, self._clock, self._meter = transport, clock, meter
-        self._stopwatch_ns = stopwatch_ns
+        self._clock, self._meter = clock, meter
+        self._http = MeteredHttp(transport, clock, meter, stopwatch_ns)
         self._window = TRADING
 
     @property
@@ -119,23 +116,13 @@ class PolymarketClient:
         """The answer to a read, whatever its status. Raises VenueUnavailableError where none came."""
         self._meter.spend(READ_BUCKET, endpoint.cost, endpoint.name)
         path = endpoint.path.replace("{}", item)
-        try:
-            return self._send(endpoint, path, query, body, self._headers(endpoint, path, body), READ_TIMEOUT_MS)
-        except NoAnswerError as error:
-            raise VenueUnavailableError(f"{endpoint.name}: no answer: {error}") from error
+        url, headers = self._url(endpoint, path, query), self._headers(endpoint, path, body)
+        return self._heeded(endpoint, self._http.ask(endpoint.name, url, headers, body))
 
     def write(self, endpoint: Endpoint, body: bytes, deadline_ms: int) -> HttpAnswer:
-        """The answer to a write, whatever its status. Raises NoAnswerError; `sent` False past the deadline.
-
-        The clock is read last before sending, and no wait for the venue is longer than what is left until the
-        deadline. An answer that trickles can still end after it: whoever resolved the outcome meanwhile has moved the
-        journal's version, and that decides.
-        """
-        headers = self._headers(endpoint, endpoint.path, body)
-        left_ms = deadline_ms - self._clock.now_ms()
-        if left_ms <= 0:
-            raise NoAnswerError(f"{endpoint.name}: the deadline had passed by {-left_ms} ms", sent=False)
-        return self._send(endpoint, endpoint.path, "", body, headers, min(WRITE_TIMEOUT_MS, left_ms))
+        """The answer to a write, whatever its status. Raises NoAnswerError (see `MeteredHttp.write`)."""
+        url, headers = self._url(endpoint, endpoint.path), self._headers(endpoint, endpoint.path, body)
+        return self._heeded(endpoint, self._http.write(endpoint.name, url, headers, body, deadline_ms))
 
     def _headers(self, endpoint: Endpoint, path: str, body: bytes | None) -> dict[str, str]:
         headers = {}
@@ -148,19 +135,10 @@ class PolymarketClient:
             headers["Content-Type"] = "application/json"
         return headers
 
-    def _send(
-        self, endpoint: Endpoint, path: str, query: str, body: bytes | None, headers: dict[str, str], timeout_ms: int
-    ) -> HttpAnswer:
-        url = f"{self._origins[endpoint.host]}{path}"
-        if query:
-            url = f"{url}?{query}"
-        status = 0
-        started = self._stopwatch_ns()
-        try:
-            answer = self._transport.send(endpoint.method, url, headers, body, timeout_ms)
-            status = answer.status
-        finally:
-            self._meter.record(endpoint.name, status, (self._stopwatch_ns() - started) // 1_000)
+    def _url(self, endpoint: Endpoint, path: str, query: str = "") -> str:
+        return f"{self._origins[endpoint.host]}{path}" + (f"?{query}" if query else "")
+
+    def _heeded(self, endpoint: Endpoint, answer: HttpAnswer) -> HttpAnswer:
         stated = window_of(answer, self._clock.now_ms())
         if stated is not None and endpoint.host is Host.CLOB:
             self._window = stated

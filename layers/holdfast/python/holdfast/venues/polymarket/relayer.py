@@ -1,6 +1,5 @@
 """Polymarket's relayer, which pays the gas of Safes and deposit wallets (facts polymarket section 8). Never retries."""
 
-from time import perf_counter_ns
 from urllib.parse import urlencode
 
 import msgspec
@@ -10,6 +9,7 @@ from holdfast.clock import Clock
 from holdfast.core.errors import InvalidInputError, VenueRefusedError, VenueUnavailableError
 from holdfast.core.outcomes import Refusal, Refused, Unknown
 from holdfast.core.redemption import RedemptionRead, RedemptionStatus, SubmitOutcome, Submitted
+from holdfast.venues.metered import MeteredHttp
 from holdfast.venues.polymarket.errors import parse_body, read_failure
 from holdfast.venues.polymarket.settings import READ_BUCKET, READ_COST
 from holdfast.venues.polymarket.wire import decode
@@ -18,7 +18,6 @@ from holdfast.venues.transport import HttpAnswer, NoAnswerError, Transport
 
 SUBMIT, LIST = "POST /submit", "GET /transactions"
 NONCE, TRANSACTION = "GET /v1/account/transactions/params", "GET /v1/account/transactions/{}"
-_READ_TIMEOUT_MS, _WRITE_TIMEOUT_MS = 5_000, 10_000
 _TOO_MANY = 429
 _STATES = {"STATE_CONFIRMED": RedemptionStatus.CONFIRMED} | dict.fromkeys(
     ("STATE_FAILED", "STATE_INVALID"), RedemptionStatus.FAILED
@@ -91,7 +90,8 @@ class Relayer:
         self._origin, self._address = origin, address
         self._headers = {"RELAYER_API_KEY": key.key, "RELAYER_API_KEY_ADDRESS": key.address}
         self._headers["Accept"] = "application/json"
-        self._transport, self._clock, self._meter = transport, clock, meter
+        self._meter = meter
+        self._http = MeteredHttp(transport, clock, meter)
 
     def nonce(self, kind: str) -> int:
         """The nonce of the wallet's next transaction; `kind` is WALLET or SAFE. Raises a VenueError."""
@@ -103,12 +103,9 @@ class Relayer:
 
     def submit(self, body: str, deadline_ms: int) -> SubmitOutcome:
         """Send one signed transaction. Nothing is sent after `deadline_ms`."""
-        left_ms = deadline_ms - self._clock.now_ms()
-        if left_ms <= 0:
-            return Refused(Refusal.NOT_SENT, "deadline", f"the deadline had passed by {-left_ms} ms")
         headers = {**self._headers, "Content-Type": "application/json"}
         try:
-            answer = self._send(SUBMIT, "/submit", headers, body.encode(), min(_WRITE_TIMEOUT_MS, left_ms))
+            answer = self._http.write(SUBMIT, f"{self._origin}/submit", headers, body.encode(), deadline_ms)
         except NoAnswerError as error:
             if error.sent is False:
                 return Refused(Refusal.NOT_SENT, "not_sent", error.cause)
@@ -135,24 +132,10 @@ class Relayer:
 
     def _read(self, endpoint: str, path: str, query: str = "") -> bytes:
         self._meter.spend(READ_BUCKET, READ_COST, endpoint)
-        try:
-            answer = self._send(endpoint, f"{path}?{query}" if query else path, self._headers, None, _READ_TIMEOUT_MS)
-        except NoAnswerError as error:
-            raise VenueUnavailableError(f"{endpoint}: no answer: {error}") from error
+        answer = self._http.ask(endpoint, self._origin + path + (f"?{query}" if query else ""), self._headers)
         if 200 <= answer.status < 300:
             return answer.body
         raise read_failure(endpoint, answer)
-
-    def _send(
-        self, endpoint: str, path: str, headers: dict[str, str], body: bytes | None, timeout_ms: int
-    ) -> HttpAnswer:
-        status, started = 0, perf_counter_ns()
-        try:
-            answer = self._transport.send(endpoint.partition(" ")[0], self._origin + path, headers, body, timeout_ms)
-            status = answer.status
-        finally:
-            self._meter.record(endpoint, status, (perf_counter_ns() - started) // 1_000)
-        return answer
 
 
 def _submit_outcome(answer: HttpAnswer) -> SubmitOutcome:
