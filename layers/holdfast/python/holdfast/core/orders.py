@@ -157,7 +157,8 @@ class Fill(Struct, frozen=True):
     """One execution as the venue reports it. `fee` and price x size are money units; `at_ms` the venue's time.
 
     `final` False: the venue may still void it, so it is read again until it is final. `void`: it never happened after
-    all; what was booked of it is reversed.
+    all; what was booked of it is reversed. `has_fee` False: nobody can say yet what it cost, `fee` means nothing and
+    it is not final.
     """
 
     fill_id: str
@@ -171,6 +172,7 @@ class Fill(Struct, frozen=True):
     at_ms: int
     final: bool = True
     void: bool = False
+    has_fee: bool = True
 
 
 class Settlement(Struct, frozen=True):

@@ -30,8 +30,9 @@ class Facts(Struct, frozen=True):
     it last refused a sale for its size, None where it did not say. `ours` are our orders of any purpose in this market,
     `doubtful` those that may be over although lists show them, of which `overdue` had their cancel sent longer ago than
     anybody waits for its answer. `unknown_exit` and `unknown_leg`: an exit or a take profit was sent and nobody knows
-    whether it rests or filled. `entering`: the entry may still fill. `book` is net of our own orders. `list_is_stale`:
-    the list of orders is older than what the journal has forgotten, so that it may lack orders that rest.
+    whether it rests or filled. `entering`: the entry may still fill, or has fills that are not booked.
+    `book` is net of our own orders. `list_is_stale`: the list of orders is older than what the journal has forgotten,
+    so that it may lack orders that rest.
     """
 
     held: int

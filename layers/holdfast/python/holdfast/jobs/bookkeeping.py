@@ -43,16 +43,18 @@ class Bookkeeper:
         watermark: Watermark,
         known: Mapping[str, KnownOrder | None],
         positions: dict[str, StoredPosition],
+        waiting: Sequence[Fill] = (),
     ) -> int:
         """Book the fills that are not in the ledger yet; returns how many were new.
 
         `known` names our orders, and with None foreign ones, whose fills are noted but are no position of ours. A
-        fill whose order nobody can name yet is left for a later tick, and a void one is reversed if it was booked.
+        fill whose order nobody can name yet is left for a later tick, and so are those that are `waiting` for a fee
+        (`without_fee`); a void one is reversed if it was booked.
         `positions` is brought up to date. The watermark moves after the bookings, so a crash only reads again.
         """
         seen = set(watermark.recent)
         unseen = self._without_unbooked_voids(
-            [fill for fill in fills if fill_key(fill) not in seen and not self._is_empty(fill)]
+            [f for f in fills if fill_key(f) not in seen and f not in waiting and not self._is_empty(f)]
         )
         fresh = [fill for fill in unseen if fill.order_id in known]
         unnamed = [fill for fill in unseen if fill.order_id not in known]
@@ -68,8 +70,25 @@ class Bookkeeper:
                 if known[fill.order_id] is None:
                     self._note_foreign(fill)
         if fresh:
-            self._ledger.advance(_advanced(watermark, fills, unnamed))
+            self._ledger.advance(_advanced(watermark, fills, [*unnamed, *waiting]))
         return booked
+
+    def without_fee(self, fills: Sequence[Fill], watermark: Watermark) -> tuple[Fill, ...]:
+        """The fills that are not in the ledger and can't be booked yet: those of a market where one has no fee.
+
+        All of the market's, since what is booked out of order makes another trade of it. They are read again until the
+        fee is known, and are booked then, with it.
+        """
+        markets = {fill.market for fill in fills if not fill.has_fee}
+        if not markets:
+            return ()
+        seen = set(watermark.recent)
+        found = [fill for fill in fills if fill.market in markets and fill.size > 0 and fill_key(fill) not in seen]
+        booked = self._ledger.known([fill_key(fill) for fill in found]) if found else set()
+        waiting = self._without_unbooked_voids([fill for fill in found if fill_key(fill) not in booked])
+        for fill in waiting:
+            self._telemetry.event("FILL_WITHOUT_FEE", Level.WARNING, market=fill.market, fill_id=fill.fill_id)
+        return tuple(waiting)
 
     def _is_empty(self, fill: Fill) -> bool:
         """Whether a fill is of nothing. It is said and left out: refusing it would end every tick, stops and all."""

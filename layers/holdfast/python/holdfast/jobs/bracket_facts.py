@@ -33,7 +33,7 @@ class Account:
         self._unknown: dict[str, set[Purpose]] = {}
         self._entering: set[str] = {
             order.market for order in view.open_orders if order.purpose is Purpose.ENTRY and order.remaining
-        }
+        } | view.waiting
         for entry in view.entries:
             if entry.operation is Operation.PLACE:
                 self._note(entry)

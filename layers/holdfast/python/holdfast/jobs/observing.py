@@ -38,7 +38,8 @@ class AccountView(Struct, frozen=True):
     have such fills, also where their sizes cancel out. `fills_lag`: markets with an order of ours that was cancelled
     and is listed all the same, so that its last fills may be missing. `booked` counts new fills.
     `as_of_ms`: fills and ends of orders after it may be missing. `unnamed`: orders with fills that nobody could name.
-    `unreadable`: journal entries that can't be read; their orders count as what the list shows of them.
+    `waiting`: markets with fills that are not booked before their fee is known. `unreadable`: journal entries that
+    can't be read; their orders count as what the list shows of them.
     """
 
     open_orders: tuple[OpenOrder, ...]
@@ -57,6 +58,7 @@ class AccountView(Struct, frozen=True):
     unresolved: int
     unnamed: int = 0
     unreadable: tuple[Unreadable, ...] = ()
+    waiting: frozenset[str] = frozenset()
 
 
 class Observer:
@@ -87,7 +89,7 @@ class Observer:
         horizon_ms = horizon_of(listed.as_of_ms, listed.requested_at_ms, self._ports.venue.capabilities)
         entries, in_doubt = self._resolve(entries, listed, horizon_ms)
         positions = self._ledger.positions()
-        booked, unnamed = self._book(fills, watermark, listed.orders, entries, positions)
+        booked, unnamed, waiting = self._book(fills, watermark, listed.orders, entries, positions)
         filled: Counter[str] = Counter()
         for fill in fills:
             filled[fill.order_id] += 0 if fill.void else fill.size
@@ -119,11 +121,12 @@ class Observer:
             frozen=merged.frozen,
             doubtful=merged.doubtful,
             positions=positions,
-            unbooked=merged.unbooked,
+            unbooked=_with(merged.unbooked, waiting),
             in_doubt=tuple(in_doubt),
             entries=tuple(entry for entry in entries if entry.entry_id not in retired),
             unsettled=_unsettled(fills),
-            provisional=frozenset(fill.market for fill in fills if not (fill.final or fill.void)),
+            provisional=frozenset(fill.market for fill in fills if not (fill.final or fill.void))
+            | {fill.market for fill in waiting},
             fills_lag=merged.fills_lag,
             is_current=is_current,
             as_of_ms=listed.as_of_ms or listed.requested_at_ms,
@@ -131,6 +134,7 @@ class Observer:
             unresolved=unresolved,
             unnamed=unnamed,
             unreadable=unreadable,
+            waiting=frozenset(fill.market for fill in waiting),
         )
 
     def _named(self, listed: OpenOrders, entries: Sequence[JournalEntry]) -> OpenOrders:
@@ -199,14 +203,18 @@ class Observer:
         listed: Sequence[OpenOrder],
         entries: Sequence[JournalEntry],
         positions: dict[str, StoredPosition],
-    ) -> tuple[int, int]:
-        """How many fills were booked, and of how many orders nobody could say whose they are."""
+    ) -> tuple[int, int, list[Fill]]:
+        """How many fills were booked, of how many orders nobody could say whose they are, and which fills of ours can't
+        be booked before their fee is known."""
         seen = set(watermark.recent)
         fresh = {fill.order_id for fill in fills if fill_key(fill) not in seen}
         if not fresh:
-            return 0, 0
+            return 0, 0, []
         known = self._known(fresh, listed, entries, fills)
-        return self._bookkeeper.book_fills(fills, watermark, known, positions), len(fresh - known.keys())
+        waiting = self._bookkeeper.without_fee(fills, watermark)
+        booked = self._bookkeeper.book_fills(fills, watermark, known, positions, waiting)
+        ours = [fill for fill in waiting if known.get(fill.order_id) is not None]
+        return booked, len(fresh - known.keys()), ours
 
     def _known(
         self, order_ids: set[str], listed: Sequence[OpenOrder], entries: Sequence[JournalEntry], fills: Sequence[Fill]
@@ -254,6 +262,14 @@ class Observer:
 
     def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
         self._ports.telemetry.event(name, level, **fields)
+
+
+def _with(unbooked: Mapping[str, int], waiting: Sequence[Fill]) -> dict[str, int]:
+    """Signed sizes by market that are in no position yet, with those of fills that wait to be booked."""
+    sizes = Counter(unbooked)
+    for fill in waiting:
+        sizes[fill.market] += fill.size if (fill.side is Side.BUY) is not fill.void else -fill.size
+    return dict(sizes)
 
 
 def _unsettled(fills: Sequence[Fill]) -> dict[str, int]:

@@ -7,10 +7,11 @@ from urllib.parse import urlencode
 import msgspec
 
 from holdfast.clock import Clock
-from holdfast.core.errors import VenueError, VenueRefusedError, VenueUnavailableError
+from holdfast.core.errors import BudgetExhaustedError, VenueError, VenueRefusedError, VenueUnavailableError
 from holdfast.core.orders import Fill, OpenOrder, Settlement
 from holdfast.venues.polymarket import client as api
 from holdfast.venues.polymarket.client import PolymarketClient
+from holdfast.venues.polymarket.fees import FeeSchedule
 from holdfast.venues.polymarket.fills import fills_of
 from holdfast.venues.polymarket.holdings import held_size, holding_rows, is_resolved, settled_price
 from holdfast.venues.polymarket.market_reads import MarketReads
@@ -97,13 +98,15 @@ class AccountReads:
         return [read for read in found.values() if read.order.created_at_ms >= since_ms // 1000 * 1000]
 
     def fills(self, since_ms: int) -> list[Fill]:
-        """See the port. May begin up to two seconds earlier: the venue filters by whole seconds."""
+        """See the port. May begin up to two seconds earlier: the venue filters by whole seconds. The fees of a market
+        that fails to be read are missing from its fills, and hold up no other."""
         query: dict[str, str | int] = {"maker_address": self._wallet, "after": max(since_ms // 1000 - 1, 0)}
         listed = list(rows(self._client, api.TRADES, _TRADES, lambda page: page.data, query))
         listed.reverse()  # newest first, also within one second
         found: dict[tuple[str, str], Fill] = {}
+        fees = FeesNow(self._markets)
         for row in listed:
-            for fill in fills_of(row, self._wallet, self._owner, self._markets.fees_of):
+            for fill in fills_of(row, self._wallet, self._owner, fees.of):
                 found[fill.fill_id, fill.order_id] = fill
         return sorted(found.values(), key=lambda fill: fill.at_ms)
 
@@ -174,6 +177,24 @@ class AccountReads:
 
     def _holdings(self) -> Iterator[HoldingRow]:
         return holding_rows(self._client, self._wallet)
+
+
+class FeesNow:
+    """Conditions' fees within one read: a market that can't be read now is asked once, and has None."""
+
+    def __init__(self, markets: MarketReads) -> None:
+        self._markets = markets
+        self._failed: set[str] = set()
+
+    def of(self, condition: str) -> FeeSchedule | None:
+        """The fees of one condition."""
+        if condition in self._failed:
+            return None
+        try:
+            return self._markets.fees_of(condition)
+        except (VenueUnavailableError, BudgetExhaustedError):
+            self._failed.add(condition)
+            return None
 
 
 def _token_query(market: str) -> dict[str, str]:

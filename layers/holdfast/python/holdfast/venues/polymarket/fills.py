@@ -25,8 +25,9 @@ _FINAL = frozenset({"CONFIRMED", "FAILED"})
 _VOID = "FAILED"
 
 
-def fills_of(trade: TradeRow, wallet: str, owner: str, fees_of: Callable[[str], FeeSchedule]) -> Iterator[Fill]:
-    """Our fills of one trade. A taker's fee is computed from its market's schedule (`fees_of` its condition).
+def fills_of(trade: TradeRow, wallet: str, owner: str, fees_of: Callable[[str], FeeSchedule | None]) -> Iterator[Fill]:
+    """Our fills of one trade. A taker's fee is computed from its market's schedule (`fees_of` its condition, None while
+    that can't be read).
 
     Where the trade does not say on which side we were, we took it unless one of its makers is us.
     """
@@ -41,6 +42,7 @@ def fills_of(trade: TradeRow, wallet: str, owner: str, fees_of: Callable[[str], 
     if trade.trader_side.upper() == "TAKER" or not (trade.trader_side or ours):
         price = executed_price(trade.price, trade.size, taker_side, "trade.price")
         size = size_units(trade.size, "trade.size")
+        fees = fees_of(trade.market)
         yield Fill(
             fill_id=trade.id,
             order_id=trade.taker_order_id,
@@ -48,11 +50,12 @@ def fills_of(trade: TradeRow, wallet: str, owner: str, fees_of: Callable[[str], 
             side=taker_side,
             price=price,
             size=size,
-            fee=fees_of(trade.market).taker_fee(price, size),
+            fee=fees.taker_fee(price, size) if fees else 0,
             is_taker=True,
             at_ms=at_ms,
-            final=final,
+            final=final and fees is not None,
             void=void,
+            has_fee=fees is not None,
         )
     for part in ours:
         side = _side_of(part, trade.asset_id, taker_side)
