@@ -25,9 +25,10 @@ from holdfast.core.orders import (
     TargetOrder,
     client_order_id,
 )
-from holdfast.core.outcomes import Canceled, Changed, Outcome, Placed, PlaceOutcome, Refusal, Refused, Unknown
+from holdfast.core.outcomes import Canceled, Changed, Outcome, Placed, PlaceOutcome, Refusal, Refused
 from holdfast.core.plan import Plan
 from holdfast.jobs.execution import Execution
+from holdfast.jobs.execution_events import ExecutionEvents
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.venue_watch import VenueWatch
 from holdfast.jobs.writes import Writes
@@ -79,6 +80,7 @@ class Executor:
         self.shut_out: dict[str, Refusal] = {}
         # What cancelled orders had filled when they ended, beyond what the fills showed.
         self._filled: Counter[tuple[str, Side]] = Counter()
+        self._events = ExecutionEvents(ports.telemetry)
         self.done = Execution()
 
     def carry_out(self, plan: Plan, decision_id: str, resends: Sequence[Resend] = ()) -> Execution:
@@ -86,23 +88,23 @@ class Executor:
 
         `resends` are exits in doubt that go out again, byte for byte, where nothing on their market stands in the way.
         """
-        self._report_dropped(plan.dropped)
+        self._events.dropped(plan.dropped)
         unfinished = self._cancel(plan.exit_cancels, decision_id, exit=True)
         held = {order.market for order in unfinished} | {market for market, _ in self._filled}
         for resend in resends:
             self._resend(resend, held)
         exits, sold = remainders(plan.exits, self._filled)
         ready, blocked = blocked_places(exits, unfinished)
-        self._report_dropped([*sold, *blocked])
+        self._events.dropped([*sold, *blocked])
         self._place(ready, "exits", decision_id, exit=True)
         unfinished += self._cancel(plan.cancels, decision_id)
         self._renew(plan.renewals, decision_id)
         pending = self._reduce(plan.reductions, decision_id)
         for lane, targets in (("entries", plan.entries), ("quotes", plan.places)):
             ready, blocked = blocked_places(targets, unfinished, pending)
-            self._report_dropped(blocked)
+            self._events.dropped(blocked)
             if self._dry_run:
-                self._report_dry(ready, lane)
+                self._events.dry(ready, lane)
             else:
                 self._place(ready, lane, decision_id)
         self._make_sellable(self._unsellable, decision_id)
@@ -119,11 +121,13 @@ class Executor:
             try:
                 size = self._ports.venue.refresh_holding(market)
             except (VenueError, BudgetExhaustedError) as error:
-                self._event("NOT_SELLABLE", decision_id, Level.WARNING, market=market, refresh=str(error))
+                self._events.say("NOT_SELLABLE", decision_id, Level.WARNING, market=market, refresh=str(error))
                 return
             if size is not None:
                 sellable[market] = size
-            self._event("NOT_SELLABLE", decision_id, Level.WARNING, market=market, refresh="asked for", sellable=size)
+            self._events.say(
+                "NOT_SELLABLE", decision_id, Level.WARNING, market=market, refresh="asked for", sellable=size
+            )
 
     def _resend(self, resend: Resend, held: Set[str]) -> None:
         entry, indices = resend
@@ -132,7 +136,7 @@ class Executor:
             return
         outcomes = self._try(len(indices), partial(self._writes.resend, entry, indices), True)
         if outcomes is not None:
-            self._event(
+            self._events.say(
                 "EXIT_RESENT",
                 entry.decision_id,
                 Level.WARNING,
@@ -171,9 +175,10 @@ class Executor:
                     self._unsaid.add(order.market)
                 elif outcome.reduced_by < order.remaining:
                     self._filled[order.market, order.side] += order.remaining - outcome.reduced_by
-            self._event("BATCH_CANCEL", decision_id, orders=len(batch), exit=exit)
-            self._report_failures("BATCH_CANCEL_FAILED", batch, outcomes, decision_id)
-        self._summary("BATCH_CANCEL_SUMMARY", decision_id, len(orders), self.done.canceled, before)
+            self._events.say("BATCH_CANCEL", decision_id, orders=len(batch), exit=exit)
+            self._events.failed("BATCH_CANCEL_FAILED", batch, outcomes, decision_id)
+        after = (self.done.canceled, self.done.failed, self.done.calls)
+        self._events.summary("BATCH_CANCEL_SUMMARY", decision_id, len(orders), before, after)
         return unfinished
 
     def _place(self, targets: Sequence[TargetOrder], lane: str, decision_id: str, *, exit: bool = False) -> None:
@@ -183,7 +188,7 @@ class Executor:
         before = (self.done.placed, self.done.failed, self.done.calls)
         for some in self._batches(targets, capabilities.batch_create, capabilities.costs.create, exit=exit):
             batch = [target for target in some if self._watch.takes(target)]
-            self._report_dropped([Dropped(target, DropReason.PAUSED) for target in some if target not in batch])
+            self._events.dropped([Dropped(target, DropReason.PAUSED) for target in some if target not in batch])
             if not batch:
                 continue
             placements = [self._placement(target) for target in batch]
@@ -195,24 +200,25 @@ class Executor:
                 # Another writer has these brackets in hand; the others are not held up by it. A claim of an entry
                 # may also rest on a market config that changed.
                 self._ports.cache.ticks_until_refresh = 0
-                self._report_dropped([Dropped(t, DropReason.CLAIM_LOST) for t in batch if t.market in lost.markets])
+                self._events.dropped([Dropped(t, DropReason.CLAIM_LOST) for t in batch if t.market in lost.markets])
                 self._place([t for t in batch if t.market not in lost.markets], lane, decision_id, exit=exit)
                 continue
             self._note_shut_out(batch, outcomes, exit=exit)
             if outcomes is None:
                 continue
             self._watch.heed(batch, outcomes)
-            self._event("BATCH_PLACE", decision_id, orders=len(batch), lane=lane)
+            self._events.say("BATCH_PLACE", decision_id, orders=len(batch), lane=lane)
             for target, outcome in zip(batch, outcomes, strict=True):
-                self._report_placed(target, outcome)
-            self._report_failures("BATCH_PLACE_FAILED", batch, outcomes, decision_id)
-        self._summary("BATCH_PLACE_SUMMARY", decision_id, len(targets), self.done.placed, before)
+                self._note_placed(target, outcome)
+            self._events.failed("BATCH_PLACE_FAILED", batch, outcomes, decision_id)
+        after = (self.done.placed, self.done.failed, self.done.calls)
+        self._events.summary("BATCH_PLACE_SUMMARY", decision_id, len(targets), before, after)
 
     def _renew(self, renewals: Sequence[Amendment], decision_id: str) -> None:
         for renewal in () if self._dry_run else renewals:
             outcomes = self._try(1, partial(self._writes.amend, renewal, decision_id), False)
             if outcomes is not None:
-                self._report_failures("RENEWAL_FAILED", [renewal], outcomes, decision_id)
+                self._events.failed("RENEWAL_FAILED", [renewal], outcomes, decision_id)
 
     def _reduce(self, reductions: Sequence[Reduction], decision_id: str) -> list[Reduction]:
         """Reduce one by one; returns those that are not acknowledged."""
@@ -222,7 +228,7 @@ class Executor:
             if outcomes is None or not isinstance(outcomes[0], Changed):
                 unfinished.append(reduction)
             if outcomes is not None:
-                self._report_failures("REDUCTION_FAILED", [reduction], outcomes, decision_id)
+                self._events.failed("REDUCTION_FAILED", [reduction], outcomes, decision_id)
         return unfinished
 
     def _try(self, size: int, send: Callable[[], Sequence[SomeOutcome]], exit: bool) -> Sequence[SomeOutcome] | None:
@@ -268,80 +274,15 @@ class Executor:
         rules = self._rules.get(target.market)
         return Placement(target, identity, rules.shard if rules else 0)
 
-    def _report_placed(self, target: TargetOrder, outcome: PlaceOutcome) -> None:
+    def _note_placed(self, target: TargetOrder, outcome: PlaceOutcome) -> None:
         if target.leg in self._claims:
             self.done.answers[target.leg] = outcome
         match outcome:
             case Placed():
                 self.done.accepted_markets.add(target.market)
-                self._event(
-                    "ORDER_PLACED",
-                    target.decision_id,
-                    market=target.market,
-                    side=target.side.value,
-                    price=target.price,
-                    size=target.size,
-                    purpose=target.purpose.value,
-                    leg=target.leg,
-                    order_id=outcome.order_id,
-                    client_order_id=outcome.client_order_id,
-                    filled=outcome.filled,
-                )
+                self._events.placed(target, outcome)
             case Refused(reason=reason):
                 self.done.refusals.setdefault(target.market, reason)
                 lacking = reason is Refusal.INSUFFICIENT_BALANCE and target.side is Side.SELL
                 if lacking and self._ports.venue.capabilities.reserves_sells:
                     self._unsellable.add(target.market)
-
-    def _report_failures(
-        self, name: str, batch: Sequence["Failing"], outcomes: Sequence[Outcome], decision_id: str
-    ) -> None:
-        for item, outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, Refused):
-                why = {"reason": outcome.reason.value, "code": outcome.code, "detail": outcome.detail}
-            elif isinstance(outcome, Unknown):
-                why = {"reason": "unknown", "detail": outcome.cause}
-            else:
-                continue
-            order_id = getattr(item, "order_id", "")
-            self._event(name, decision_id, Level.WARNING, market=item.market, order_id=order_id, **why)
-
-    def _report_dropped(self, dropped: Sequence[Dropped]) -> None:
-        for drop in dropped:
-            self._event(
-                "PLACE_DROPPED",
-                drop.target.decision_id,
-                market=drop.target.market,
-                leg=drop.target.leg,
-                reason=drop.reason.value,
-            )
-
-    def _report_dry(self, targets: Sequence[TargetOrder], lane: str) -> None:
-        for target in targets:
-            self._event(
-                "DRY_RUN_PLACE",
-                target.decision_id,
-                market=target.market,
-                side=target.side.value,
-                price=target.price,
-                size=target.size,
-                lane=lane,
-            )
-
-    def _summary(
-        self, name: str, decision_id: str, requested: int, succeeded: int, before: tuple[int, int, int]
-    ) -> None:
-        self._event(
-            name,
-            decision_id,
-            requested=requested,
-            succeeded=succeeded - before[0],
-            failed=self.done.failed - before[1],
-            calls=self.done.calls - before[2],
-        )
-
-    def _event(self, name: str, decision_id: str, level: Level = Level.INFO, **fields: object) -> None:
-        self._ports.telemetry.event(name, level, decision_id=decision_id, **fields)
-
-
-Failing = OpenOrder | TargetOrder | Amendment | Reduction

@@ -51,13 +51,13 @@ class ProtectiveExecutor(Executor):
             self._resend(resend, waiting | {market for market, _ in self._filled})
         exits, sold = remainders([target for target in work.exits if target.market not in waiting], self._filled)
         self.held_back = frozenset(target.market for target in work.exits if target.market in waiting)
-        self._report_dropped(sold)
-        self._report_dropped(_waiting(work.exits, waiting))
+        self._events.dropped(sold)
+        self._events.dropped(_waiting(work.exits, waiting))
         self._place(exits, "exits", decision_id, exit=True)
         unfinished += self._cancel(work.excess, decision_id)
         pending = self._reduce(work.reductions, decision_id)
         ready, blocked = blocked_places(work.take_profits, unfinished, pending)
-        self._report_dropped(blocked)
+        self._events.dropped(blocked)
         # A take profit that is refused now is offered again after a while: at once the chain has no more to tell.
         again = work.unsellable & {target.market for target in ready}
         self._make_sellable(self._unsellable | again, decision_id)
