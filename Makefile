@@ -12,7 +12,7 @@ demo: $(STAMP)                ## run the main job on one machine: make demo [TAP
 	@$(BIN)/holdfast demo $(if $(TAPE),--tape "$(TAPE)")
 
 test: $(STAMP)                ## run every test, and say which were skipped and why
-	@$(BIN)/pytest -n 2 -rs
+	@$(BIN)/pytest -n 2 --dist loadgroup -rs
 
 lint: $(STAMP)                ## format, style and types
 	@$(BIN)/ruff format --check .

@@ -1,6 +1,7 @@
 """The stacks of one stage: `make synth` writes them as templates, `make deploy` makes them so."""
 
 import sys
+from typing import Any
 
 import aws_cdk as cdk
 
@@ -9,9 +10,9 @@ from infra.settings import deployment
 from infra.stacks import make_stacks
 
 
-def main() -> int:
-    """Synthesize. Returns 1 after one line on what is wrong with the context."""
-    app = cdk.App()
+def main(context: dict[str, Any] | None = None) -> int:
+    """Synthesize what `cdk` hands on, or `context`. Returns 1 after one line on what is wrong with it."""
+    app = cdk.App(context=context)
     try:
         wanted = deployment(app.node.get_all_context())
     except InvalidInputError as error:

@@ -1,0 +1,139 @@
+"""Alarms on every queue and function, on ticks that do not come, and on metrics that are really written."""
+
+import json
+
+import pytest
+
+from holdfast.deployed import JOBS, QUEUES, Function, dead_letter_queue_name, function_name, queue_name
+from holdfast.telemetry.metrics import METRICS
+from tests.infra.templates import Resource, Template
+
+pytestmark = pytest.mark.xdist_group("stacks")
+
+Stacks = dict[str, Template]
+Metric = tuple[str, str, frozenset[tuple[str, str]]]
+
+
+def alarms(stack: Template) -> dict[str, Resource]:
+    return {one.properties["AlarmName"]: one for one in stack.all("CloudWatch::Alarm")}
+
+
+def metrics(alarm: Resource) -> list[Metric]:
+    """Namespace, name and dimensions of what an alarm looks at."""
+    found = [alarm.properties] if "MetricName" in alarm.properties else []
+    found += [one["MetricStat"]["Metric"] for one in alarm.properties.get("Metrics", ()) if "MetricStat" in one]
+    return [
+        (one["Namespace"], one["MetricName"], frozenset((pair["Name"], pair["Value"]) for pair in one["Dimensions"]))
+        for one in found
+    ]
+
+
+@pytest.fixture(scope="module")
+def watched(production: Stacks) -> list[Metric]:
+    stack = production["holdfast-prod-us-east-1-watch"]
+    return [metric for alarm in alarms(stack).values() for metric in metrics(alarm)]
+
+
+def test_every_queue_of_the_stacks_has_its_alarm(watched: list[Metric], production: Stacks) -> None:
+    names = {one.properties["QueueName"] for stack in production.values() for one in stack.all("SQS::Queue")}
+    assert names == {f("prod", one) for one in QUEUES for f in (queue_name, dead_letter_queue_name)}
+    for function in QUEUES:
+        dead, live = dead_letter_queue_name("prod", function), queue_name("prod", function)
+        assert ("AWS/SQS", "ApproximateNumberOfMessagesVisible", frozenset({("QueueName", dead)})) in watched
+        assert ("AWS/SQS", "ApproximateAgeOfOldestMessage", frozenset({("QueueName", live)})) in watched
+
+
+def test_every_function_of_the_stacks_has_its_alarms(watched: list[Metric], production: Stacks) -> None:
+    names = {one.properties["FunctionName"] for stack in production.values() for one in stack.all("Lambda::Function")}
+    assert names == {function_name("prod", function) for function in Function}
+    for name in names:
+        for metric in ("Errors", "Throttles"):
+            assert ("AWS/Lambda", metric, frozenset({("FunctionName", name)})) in watched
+
+
+def test_metrics_of_ours_are_written_somewhere(production: Stacks) -> None:
+    stack = production["holdfast-prod-us-east-1-watch"]
+    ours = [one for alarm in alarms(stack).values() for one in metrics(alarm) if not one[0].startswith("AWS/")]
+    assert ours
+    for namespace, name, dimensions in ours:
+        assert namespace == "Holdfast/prod"
+        assert {key for key, _ in dimensions} == {"service", *METRICS[name]}
+
+
+def test_absent_ticks_raise_alarms_from_what_aws_counts(production: Stacks) -> None:
+    found = alarms(production["holdfast-prod-us-east-1-watch"])
+    absent = {name: one for name, one in found.items() if name.endswith("-absent")}
+    assert set(absent) == {
+        "holdfast-prod-schedules-absent",
+        *(f"holdfast-prod-{job}-ticks-absent" for job in JOBS),
+    }
+    for name, alarm in absent.items():
+        assert alarm.properties["TreatMissingData"] == "breaching", name
+        assert alarm.properties["ComparisonOperator"] == "LessThanThreshold", name
+        assert all(namespace.startswith("AWS/") for namespace, _, _ in metrics(alarm)), name
+    others = {one.properties["TreatMissingData"] for name, one in found.items() if name not in absent}
+    assert others == {"notBreaching"}
+
+
+@pytest.mark.parametrize(("region", "accounts"), [("us-east-1", 2), ("eu-west-1", 1)])
+def test_one_schedule_that_is_missing_is_seen_and_an_uneven_period_is_not(
+    region: str, accounts: int, production: Stacks
+) -> None:
+    alarm = alarms(production[f"holdfast-prod-{region}-watch"])["holdfast-prod-schedules-absent"].properties
+    every, minutes = accounts * len(JOBS), alarm["Period"] // 60
+    assert (every - 1) * minutes < alarm["Threshold"] <= every * minutes - 4
+    assert alarm["Dimensions"] == [{"Name": "ScheduleGroup", "Value": "holdfast-prod"}]
+
+
+def test_what_can_cost_money_unseen_is_watched(production: Stacks) -> None:
+    found = alarms(production["holdfast-prod-us-east-1-watch"])
+    names = {metric[1] for alarm in found.values() for metric in metrics(alarm)}
+    assert names >= {
+        "NakedPositions",
+        "UnknownOutcomes",
+        "RateLimitRefusals",
+        "ExitsDelayed",
+        "InventoryStopBlind",
+        "ForeignPositions",
+        "RecordsUnreadable",
+        "AccessBlocked",
+        "KeyExpires",
+        "SwitchesInvalid",
+        "MessagesFailed",
+        "TicksEndedEarly",
+        "TicksStale",
+    }
+    causes = {
+        value for alarm in found.values() for metric in metrics(alarm) for key, value in metric[2] if key == "cause"
+    }
+    assert causes == {"placing", "not_sellable", "exiting", "window", "blind", "refused"}
+
+
+def test_every_alarm_mails_its_owner(production: Stacks, dev: Stacks) -> None:
+    for region in ("us-east-1", "eu-west-1"):
+        stack = production[f"holdfast-prod-{region}-watch"]
+        topic = stack.one("SNS::Topic").logical_id
+        for alarm in alarms(stack).values():
+            assert alarm.properties["AlarmActions"] == alarm.properties["OKActions"] == [{"Ref": topic}]
+            assert alarm.properties["AlarmDescription"]
+        subscription = stack.one("SNS::Subscription").properties
+        assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "owner@example.com")
+    assert not dev["holdfast-dev-us-east-1-watch"].all("SNS::Subscription")
+
+
+def test_dashboard_shows_exits_by_source_tokens_and_refusals(production: Stacks) -> None:
+    stack = production["holdfast-prod-us-east-1-watch"]
+    dashboard = stack.one("CloudWatch::Dashboard").properties
+    assert dashboard["DashboardName"] == "holdfast-prod-us-east-1"
+    widgets = json.loads(stack.shown(dashboard["DashboardBody"]))["widgets"]
+    shown = [
+        line[0]["expression"]
+        for widget in widgets
+        for line in widget["properties"].get("metrics", ())
+        if isinstance(line[0], dict)
+    ]
+    for name in ("Exits", "RateLimitTokens", "RateLimitRefusals", "NakedPositions", "UnknownOutcomes"):
+        dimensions = ",".join(("service", *METRICS[name]))
+        assert any(f'{{"Holdfast/prod",{dimensions}}} MetricName="{name}"' in search for search in shown), name
+    (listed,) = [widget["properties"]["alarms"] for widget in widgets if widget["type"] == "alarm"]
+    assert len(listed) == len(alarms(stack))
