@@ -4,11 +4,11 @@ from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from msgspec.structs import replace
 
-from holdfast.core.errors import (
-    VenueUnavailableError,
-)
 from holdfast.core.market import Side
+from holdfast.core.orders import Purpose
+from holdfast.core.positions import Position, apply_fill
 from holdfast.venues.polymarket.fees import HIGHEST, FeeSchedule
 from holdfast.venues.polymarket.order import SCALE
 from tests.venues.kalshi_scripted import NOW_MS, Reply, ScriptedServer, scripted_server
@@ -105,6 +105,33 @@ def test_fills_come_oldest_first_from_every_page(server: ScriptedServer):
         Reply(200, MARKET),
     )
     assert [fill.fill_id for fill in venue_at(server.url).fills(0)] == ["t-1", "t-2", "t-3"]
+
+
+def test_an_average_over_several_makers_is_paid_to_the_unit(server: ScriptedServer):
+    """3 shares for 1.42: at 0.4734, the nearest price against us, they would have cost 1.4202."""
+    parts = [
+        {"order_id": "0xa", "owner": "x", "matched_amount": "1", "price": "0.47", "asset_id": YES, "side": "SELL"},
+        {"order_id": "0xb", "owner": "y", "matched_amount": "2", "price": "0.525", "asset_id": NO, "side": "BUY"},
+    ]
+    row = {"size": "3", "price": "0.47333333333333333", "maker_orders": parts}
+    rows = [
+        trade_row("t-1", **row),
+        trade_row("t-2", **row | {"maker_orders": parts[:1]}),
+        trade_row("t-3", **row | {"price": "0.5"}),
+        trade_row("t-4", **row | {"side": "SELL"}),
+    ]
+    server.script(Reply(200, page(*rows)), Reply(200, MARKET))
+    fills = {fill.fill_id: fill for fill in venue_at(server.url).fills(0)}
+    assert (fills["t-1"].price, fills["t-1"].money) == (4_734, units("1.42"))
+    assert fills["t-2"].money == units("1.4202"), "the makers do not come to the trade: rounded against us"
+    assert fills["t-3"].money == units("1.5"), "nor are they what it says"
+    assert (fills["t-4"].price, fills["t-4"].money) == (4_733, units("1.42"))
+    bought, (line,) = apply_fill(Position(YES), fills["t-1"], None, purpose=Purpose.ENTRY)
+    assert (bought.cost, line.cash) == (units("1.42"), -units("1.42") - fills["t-1"].fee)
+    sold, _ = apply_fill(bought, fills["t-4"], None, purpose=Purpose.EXIT)
+    assert (sold.size, sold.cost, sold.realized) == (0, 0, 0)
+    taken_back, _ = apply_fill(bought, replace(fills["t-1"], void=True), None, purpose=Purpose.ENTRY)
+    assert (taken_back.size, taken_back.cash) == (0, 0)
 
 
 def test_a_price_finer_than_the_scale_is_rounded_against_us(server: ScriptedServer):

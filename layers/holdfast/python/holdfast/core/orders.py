@@ -156,6 +156,8 @@ class Reduction(Struct, frozen=True):
 class Fill(Struct, frozen=True):
     """One execution as the venue reports it. `fee` and price x size are money units; `at_ms` the venue's time.
 
+    `value`: what changed hands, money units, where no price unit says it exactly (an average over several prices).
+
     `final` False: the venue may still void it, so it is read again until it is final. `void`: it never happened after
     all; what was booked of it is reversed. `has_fee` False: nobody can say yet what it cost, `fee` means nothing and
     it is not final.
@@ -173,6 +175,12 @@ class Fill(Struct, frozen=True):
     final: bool = True
     void: bool = False
     has_fee: bool = True
+    value: int | None = None
+
+    @property
+    def money(self) -> int:
+        """What changed hands, money units."""
+        return self.price * self.size if self.value is None else self.value
 
 
 class Settlement(Struct, frozen=True):

@@ -113,15 +113,15 @@ def apply_fill(
         raise InvalidInputError(f"market of fill {fill.fill_id}", fill.market, position.market)
     side, fee = (fill.side.opposite, -fill.fee) if fill.void else (fill.side, fill.fee)
     closing, opening = split_reducing(side, fill.size, position.size)
-    closing_fee = fee * closing // fill.size
-    parts = [(fill_key(fill), closing, closing_fee)] if closing else []
+    closing_fee, closing_money = fee * closing // fill.size, fill.money * closing // fill.size
+    parts = [(fill_key(fill), closing, closing_fee, closing_money)] if closing else []
     if opening:
         key = f"{fill_key(fill)}#open" if closing else fill_key(fill)
-        parts.append((key, opening, fee - closing_fee))
+        parts.append((key, opening, fee - closing_fee, fill.money - closing_money))
     kind = LedgerKind.REVERSAL if fill.void else LedgerKind.FOREIGN if purpose is None else LedgerKind.FILL
     lines = []
-    for key, size, part_fee in parts:
-        after = _counted(_traded(position, side, fill.price, size, part_fee, one or 0), position, size, kind, purpose)
+    for key, size, part_fee, money in parts:
+        after = _counted(_traded(position, side, money, size, part_fee, one or 0), position, size, kind, purpose)
         lines.append(
             LedgerLine(
                 key=key,
@@ -273,8 +273,8 @@ def _remembering(position: Position, fill: Fill) -> Position:
     return structs.replace(position, booked=dict(list(booked.items())[-_MOST_REMEMBERED:]))
 
 
-def _traded(position: Position, side: Side, price: int, size: int, fee: int, one: int) -> Position:
-    """The position after a trade that only closes or only opens.
+def _traded(position: Position, side: Side, money: int, size: int, fee: int, one: int) -> Position:
+    """The position after a trade that only closes or only opens; `money` is price x size.
 
     What is closed takes its share of the cost, rounded down; the rest stays with the open size, so nothing is lost.
     """
@@ -283,7 +283,7 @@ def _traded(position: Position, side: Side, price: int, size: int, fee: int, one
     fees = position.fees + fee
     if position.size * change < 0:
         released = position.cost * size // held
-        paid = (price if position.size > 0 else one - price) * size
+        paid = money if position.size > 0 else one * size - money
         return structs.replace(
             position,
             size=position.size + change,
@@ -291,5 +291,5 @@ def _traded(position: Position, side: Side, price: int, size: int, fee: int, one
             realized=position.realized + paid - released,
             fees=fees,
         )
-    spent = (price if change > 0 else one - price) * size
+    spent = money if change > 0 else one * size - money
     return structs.replace(position, size=position.size + change, cost=position.cost + spent, fees=fees)

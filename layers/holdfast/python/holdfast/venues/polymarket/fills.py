@@ -11,10 +11,12 @@ from holdfast.core.errors import VenueUnavailableError
 from holdfast.core.market import Side
 from holdfast.core.orders import Fill
 from holdfast.venues.polymarket.fees import FeeSchedule
+from holdfast.venues.polymarket.order import SCALE
 from holdfast.venues.polymarket.wire import (
     MakerPart,
     TradeRow,
     executed_price,
+    nearest_price,
     side_of,
     size_units,
     status_word,
@@ -56,6 +58,7 @@ def fills_of(trade: TradeRow, wallet: str, owner: str, fees_of: Callable[[str], 
             final=final and fees is not None,
             void=void,
             has_fee=fees is not None,
+            value=_value_of(trade, price, size),
         )
     for part in ours:
         side = _side_of(part, trade.asset_id, taker_side)
@@ -72,6 +75,29 @@ def fills_of(trade: TradeRow, wallet: str, owner: str, fees_of: Callable[[str], 
             final=final,
             void=void,
         )
+
+
+def _value_of(trade: TradeRow, price: int, size: int) -> int | None:
+    """What a taker paid or got, from the makers that he met: each trades at its own price, on the other token at 1 less
+    it (a pair is minted or merged). None where `price` says it exactly, or the makers do not come to the trade.
+
+    That the trade's price is the makers' average is not verified: parts that differ from it by more than a price unit
+    are not believed.
+    """
+    sizes, value = 0, 0
+    try:
+        for part in trade.maker_orders or ():
+            part_size = size_units(part.matched_amount, "maker_order.matched_amount")
+            part_price = nearest_price(part.price, "maker_order.price")
+            sizes += part_size
+            value += part_size * (part_price if part.asset_id == trade.asset_id else SCALE.one - part_price)
+    except VenueUnavailableError:
+        # A part of somebody else that can't be read makes nothing of ours unreadable.
+        return None
+    stated = trade.price.scaleb(SCALE.price_decimals) * size
+    if sizes != size or value == price * size or abs(value - stated) > size:
+        return None
+    return value
 
 
 def _is_ours(part: MakerPart, wallet: str, owner: str) -> bool:
