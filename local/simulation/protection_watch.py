@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from holdfast.core.bracket import Bracket, ExitSource
+from holdfast.core.exiting import LONGEST_STALE_MS
 from holdfast.core.journal import JournalEntry, Operation
 from holdfast.core.market import MarketRules
 from holdfast.core.orders import Purpose
@@ -66,6 +67,11 @@ class ProtectionWatch:
     def can_rest(self, market: str, size: int) -> bool:
         """Whether so much is enough for an order that rests."""
         return self._rules[market].snap_size(size) > 0
+
+    def goes_by_older_lists(self, market: str) -> bool:
+        """Whether an exit has waited so long that it no longer waits for a list as new as what is known."""
+        exit = self.open[market].exit if market in self.open else None
+        return exit is not None and self._now_ms() - exit.decided_at_ms >= LONGEST_STALE_MS
 
     def held(self) -> Counter[str]:
         """Signed size of every protected market that has not ended, by the exchange's books."""

@@ -169,7 +169,8 @@ class Watch:
             self.report("lease fences strictly increase", f"{entry.entry_id} opened while fence {held.fence} is held")
         if entry.operation is not Operation.PLACE:
             for item in entry.items:
-                if over := self._over.get((job, item.order_id)):
+                over = self._over.get((job, item.order_id))
+                if over and not self.protections.goes_by_older_lists(item.market):
                     self.report("read-your-writes", f"{entry.operation} of {item.order_id}: {over}")
             return
         halted = self._halted_since_ms is not None and self._halted_since_ms <= held.began_at_ms

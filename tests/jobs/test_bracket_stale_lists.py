@@ -1,8 +1,13 @@
-"""A list of orders that went back in time shows no take profit that rests: an exit beside it would sell twice."""
+"""A list of orders that went back in time shows no take profit that rests, or fills come later than the list that their
+order is gone from: an exit beside it would sell twice."""
+
+from dataclasses import replace
 
 from holdfast.core.bracket import ExitSource
+from holdfast.core.orders import Cancellation
 from tests.jobs.bracket_world import Protected, protected_world
-from tests.jobs.world import World
+from tests.jobs.test_bracket_writers import Interrupting
+from tests.jobs.world import World, orders_of
 
 # Older than everything that happens here.
 LAG_MS = 60_000
@@ -70,3 +75,36 @@ def test_a_flat_bracket_cancels_nothing_that_only_an_older_list_shows() -> None:
         held.check(after_ms=1_000)
         assert len(held.trades) == 1
         world.assert_ledger_is_the_exchanges()
+
+
+def test_a_take_profit_that_is_gone_from_the_list_is_not_sold_again_before_its_fills_are_seen() -> None:
+    with protected_world() as (world, held):
+        held.enter()
+        held.check(after_ms=5_000)
+        world.tick(after_ms=8_000)
+        world.book("M-1", 62, 64)
+        assert [position.size for position in world.books.positions] == [0]
+        late = Interrupting(world.ports.venue, "fills", 1, lambda: world.exchange.set_read_lag_ms(2_500))
+        held.check(after_ms=1_000, ports=replace(world.ports, venue=late))
+        assert late.happened
+        assert len(world.books.orders) == 2, "the entry and its take profit: nothing was sold a second time"
+        world.exchange.set_read_lag_ms(0)
+        held.check(after_ms=5_000)
+        (trade,) = held.trades
+        assert trade.source is ExitSource.EXCHANGE_BRACKET_TP
+        world.assert_ledger_is_the_exchanges()
+
+
+def test_a_take_profit_that_somebody_cancelled_is_sold_once_no_fill_of_it_can_be_late() -> None:
+    with protected_world() as (world, held):
+        held.enter()
+        held.check(after_ms=5_000)
+        world.tick(after_ms=8_000)
+        (ours,) = orders_of(world)
+        by_hand = Cancellation(ours.order_id, "M-1", ours.side, ours.shard)
+        world.ports.venue.cancel([by_hand], world.clock.now_ms() + 1_000)
+        assert world.resting() == []
+        world.book("M-1", 62, 64)
+        held.check(after_ms=1_000)
+        (trade,) = held.trades
+        assert trade.source is ExitSource.POSITION_MONITOR_TP

@@ -25,7 +25,7 @@ from holdfast.core.marks import mark_of, sellable_depth
 from holdfast.core.orders import OpenOrder, Purpose, TargetOrder, TimeInForce
 from holdfast.core.outcomes import Placed, PlaceOutcome, Refusal, Refused, Unknown
 from holdfast.core.protection import Facts, Scene, Step, finish, undo_flip, write_off_dust
-from holdfast.core.take_profit import protect, take_profit_legs
+from holdfast.core.take_profit import awaiting_fills, protect, take_profit_legs
 from holdfast.core.windows import exit_in
 
 # A take profit that no list shows would sell beside the exit. Lists are seconds behind; one that stays so can't keep a
@@ -51,6 +51,9 @@ def step(bracket: Bracket, scene: Scene) -> Step:
     # Where nothing trails, nobody needs the peak: it is not worth a write.
     peak = decision.peak if bracket.levels.trailing_distance else bracket.peak
     bracket = structs.replace(bracket, peak=peak, traded_through_at_ms=decision.traded_through_at_ms)
+    is_profit = decision.exit is not None and decision.exit.source is ExitSource.POSITION_MONITOR_TP
+    if bracket.exit is None and is_profit and (waiting := awaiting_fills(bracket, scene)):
+        return waiting
     if bracket.exit is None and decision.exit is not None:
         bracket = _begun(bracket, decision.exit, scene.decision_id)
     if bracket.exit is None and _is_rest_due(bracket, scene):
@@ -149,7 +152,8 @@ def _exit(bracket: Bracket, scene: Scene) -> Step:
         # A post-only exit at today's price rests already; it keeps its place in the queue.
         return Step(bracket, cancels=cancels, wait="resting", naked=NakedClass.WINDOW)
     if facts.list_is_stale and bracket.attempt and now_ms - exit.decided_at_ms < LONGEST_STALE_MS:
-        return Step(bracket, cancels=cancels, wait="list_stale", naked=naked)
+        # What it shows may be over, and what is over is not cancelled again.
+        return Step(bracket, wait="list_stale", naked=naked)
     if facts.unfinished and not _may_send_anyway(exit, scene):
         return Step(bracket, cancels=cancels, wait="cancel_unfinished", naked=naked)
     claim = structs.replace(

@@ -61,6 +61,23 @@ def take_profit_legs(bracket: Bracket, scene: Scene) -> Step:
     return _place(bracket, scene, price, missing)
 
 
+def awaiting_fills(bracket: Bracket, scene: Scene) -> Step | None:
+    """The step while a take profit that rested is gone and its price is there: fills of it may only be late.
+
+    What a take profit of ours would sell now is then sold already. None where it did not rest, or stays unsold for
+    longer than reads lag: somebody cancelled it.
+    """
+    facts = scene.facts
+    rested = bracket.mode is ExitMode.LIMIT_ORDERS and bracket.attempt and not bracket.fallback
+    if not rested or any(order.purpose is Purpose.TAKE_PROFIT for order in facts.ours):
+        return None
+    missing = scene.rules.snap_size(facts.held)
+    bracket = structs.replace(bracket, lacking=_lacking(bracket, missing, scene.now_ms))
+    if not missing or _is_certainly_lacking(bracket, scene):
+        return None
+    return Step(bracket, wait="fills_may_lag", naked=_naked(scene))
+
+
 def sellable_in_ms(lacking: Lacking | None, now_ms: int) -> int:
     """How long what the venue refused is kept back before it is offered again; 0 where it may be offered now."""
     refused_at_ms = lacking.refused_at_ms if lacking is not None else 0
