@@ -26,6 +26,7 @@ MINISTACK = "ministack==1.5.33"
 # runtimes have it.
 REQUIREMENTS = [MINISTACK, "cryptography==50.0.2", "boto3==1.43.106"]
 READY_SECONDS = 30
+_SERVER = Path(__file__).with_name("ministack_server.py")
 _STOP_SECONDS = 10
 # An access key of twelve digits is the account's number.
 _numbers = count(200_000_000_001)
@@ -60,7 +61,8 @@ class Ministack(AwsEngine):
         self._port = _free_port()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603
-                [str(python), "-m", "ministack"],
+                # -P: the folder of this file is on no path of its own, where a module is called ministack, too.
+                [str(python), "-P", str(_SERVER)],
                 cwd=self._folder,
                 env=self._own_environment(),
                 stdout=log,

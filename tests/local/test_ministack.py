@@ -1,12 +1,16 @@
 """The second engine as a process: what it listens on, what is left when it stops, and what it says when it can't."""
 
+import json
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
 import pytest
 
+from holdfast.clock import SystemClock
+from holdfast.jobs.schedule import decode
 from local.aws import ministack as module
 from local.aws.ministack import Ministack, MinistackError
 from local.environments import EnvironmentAbsentError, environment_python
@@ -74,10 +78,45 @@ def test_what_it_said_is_in_the_error_where_it_does_not_serve(
 def test_an_environment_that_can_not_be_had_is_an_error_that_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(EnvironmentAbsentError, match="ministack"):
-        Ministack().start()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with pytest.raises(EnvironmentAbsentError, match="nowhere"):
         environment_python("odd", [], python="/nowhere/python")
-    assert not list(tmp_path.glob("holdfast/*/bin"))
+    # A Python whose registry does not know the package.
+    python = tmp_path / "python"
+    python.write_text(
+        """#!/bin/sh
+case "$2" in
+venv) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+pip) echo "no version of $6 is known" >&2 && exit 1 ;;
+*) echo 3.13 ;;
+esac
+"""
+    )
+    python.chmod(0o755)
+    with pytest.raises(EnvironmentAbsentError, match=r"no version of ministack==1\.5\.33 is known"):
+        Ministack(python=str(python)).start()
+    assert not list(tmp_path.glob("cache/holdfast/*/bin")), "half an environment would be taken for a whole one"
+
+
+def test_a_schedule_says_when_it_was_due(ministack: Ministack) -> None:
+    """Without the time of its tick no message could be told from a stale one: each went to the dead-letter queue."""
+    clients = ministack.clients()
+    session = boto3.session.Session(ministack.access_key, ministack.secret_key, region_name=ministack.region)
+    scheduler = session.client("scheduler", endpoint_url=ministack.endpoint_url)
+    url = clients.sqs.create_queue(QueueName="ticks")["QueueUrl"]
+    queue = f"arn:aws:sqs:{ministack.region}:{ministack.access_key}:ticks"
+    began_ms = SystemClock().now_ms()
+    scheduler.create_schedule(
+        Name="soon",
+        ScheduleExpression=f"at({datetime.now(UTC):%Y-%m-%dT%H:%M:%S})",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={
+            "Arn": queue,
+            "RoleArn": "arn:aws:iam::200000000001:role/any",
+            "Input": json.dumps({"account": "a", "scheduled_at": "<aws.scheduler.scheduled-time>"}),
+        },
+    )
+    (message,) = clients.sqs.receive_message(QueueUrl=url, WaitTimeSeconds=10).get("Messages", [])
+    tick = decode(message["Body"])
+    assert tick.account == "a"
+    assert began_ms - 1_000 <= tick.scheduled_at_ms <= SystemClock().now_ms()

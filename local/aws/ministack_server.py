@@ -1,0 +1,50 @@
+"""ministack, with what its schedules lack. Runs in ministack's own environment, so it imports nothing of ours.
+
+EventBridge Scheduler fills in `<aws.scheduler.scheduled-time>` and its like in a target's input; ministack 1.5.33
+delivers the words themselves, and looks only every ten seconds whether a schedule is due.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any
+from uuid import uuid4
+
+from ministack.app import main  # type: ignore[import-not-found]
+from ministack.services import eventbridge, scheduler  # type: ignore[import-not-found]
+
+_SWEEP_SECONDS = 1
+
+
+def repair() -> None:
+    """Patch ministack's scheduler, before it starts."""
+    scheduler._SCHEDULE_TICK_INTERVAL = _SWEEP_SECONDS
+    eventbridge._invoke_target = _filling_in(eventbridge._invoke_target)
+
+
+def _filling_in(deliver: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(deliver)
+    def delivered(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any], view: Any = None) -> Any:
+        if event.get("Source") == "aws.scheduler" and target.get("Input"):
+            target = {**target, "Input": filled_in(target["Input"], event["Time"], rule.get("Arn", ""))}
+        return deliver(target, event, rule, view)
+
+    return delivered
+
+
+def filled_in(text: str, at_s: float, schedule_arn: str) -> str:
+    """A target's input as EventBridge Scheduler sends it at a time."""
+    attributes = {
+        "scheduled-time": datetime.fromtimestamp(int(at_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "schedule-arn": schedule_arn,
+        "execution-id": str(uuid4()),
+        "attempt-number": "1",
+    }
+    for name, value in attributes.items():
+        text = text.replace(f"<aws.scheduler.{name}>", value)
+    return text
+
+
+if __name__ == "__main__":
+    repair()
+    main()
