@@ -5,18 +5,16 @@ by the next one.
 """
 
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from dataclasses import dataclass, field, replace
-
-from msgspec import structs
 
 from holdfast.clock import Clock
 from holdfast.core.admission import admit
 from holdfast.core.book import OrderBook, Top, without_ours
 from holdfast.core.errors import BudgetExhaustedError, VenueError, VenueRateLimitedError
-from holdfast.core.orders import OpenOrder, TargetOrder
+from holdfast.core.orders import TargetOrder
 from holdfast.core.pauses import MarketPause
-from holdfast.core.plan import Plan, PlanPolicy, plan
+from holdfast.core.plan import Plan
 from holdfast.core.positions import Position
 from holdfast.core.resolution import to_resend
 from holdfast.core.risk import DayMark, InventoryStop, RiskLimits, share_failed
@@ -27,6 +25,7 @@ from holdfast.jobs.execution import Execution
 from holdfast.jobs.executor import Executor
 from holdfast.jobs.halting import HaltCheck, risk_limits
 from holdfast.jobs.observing import AccountView, Observer
+from holdfast.jobs.planning import Planner
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.reading import is_idle, leaves_idle
 from holdfast.jobs.recording import record_pauses, report_decisions
@@ -42,10 +41,6 @@ from holdfast.telemetry.decision import DecisionTelemetry
 from holdfast.telemetry.port import Level
 
 JOB = "execute"
-# Quotes whose expiry is nearer than this many intervals are renewed.
-RENEW_INTERVALS = 2
-# How far the venue's clock may be behind ours, and its sweep of expired orders behind its clock.
-EXPIRY_SLACK_MS = 2_000
 
 
 @dataclass(slots=True)
@@ -125,7 +120,9 @@ class Tick:
         entries = entering.decide(view, books, self.report.halted)
         targets = () if halted else (*self._admitted(decided, positions, limits, one), *entries.targets)
         held = {market: position.size + view.unbooked.get(market, 0) for market, position in positions.items()}
-        drawn = self._plan(view, held, decided, targets, switches.execution_interval_seconds * 1000)
+        self._pauses, interval_ms = self.halting.pauses(), switches.execution_interval_seconds * 1000
+        planner = Planner(self.ports, self.watch, self._pauses, self.clock.now_ms(), interval_ms)
+        drawn = planner.draw(view, held, decided, targets, exits_only=self._exits_only)
         # Bytes of before a window are no order for it.
         takers = {(target.market, target.side) for target in decided.exits if not target.post_only}
         resends = [(entry, to_resend(entry, takers, held)) for entry in view.in_doubt]
@@ -142,7 +139,7 @@ class Tick:
         self.report.execution = executor.done
         executor.carry_out(drawn, self.decision_id, resends)
         self._leave_note(executor.done)
-        self._record(view, drawn, executor.done, switches.execution_interval_seconds * 1000)
+        self._record(view, drawn, executor.done, interval_ms)
         # Stops come first: a list that hangs or is refused must not hold them up.
         upkeep.check_access()
         upkeep.settle(view.positions, one, view.provisional)
@@ -259,46 +256,6 @@ class Tick:
                 markets=sorted({target.market for target in admission.refused}),
             )
         return admission.admitted
-
-    def _plan(
-        self,
-        view: AccountView,
-        held: dict[str, int],
-        decided: Decisions,
-        quotes: Sequence[TargetOrder],
-        interval_ms: int,
-    ) -> Plan:
-        now_ms = self.clock.now_ms()
-        # The venue's clock ends an order, so by ours it counts a little longer, else its successor may meet it. One
-        # that expired after the list was true counts as well: nobody knows yet what it filled until then.
-        expired_ms = min(now_ms, view.as_of_ms) - EXPIRY_SLACK_MS
-        pauses = self.halting.pauses()
-        drawn = plan(
-            [self._as_planned(order, view, now_ms) for order in view.open_orders],
-            (*decided.exits, *quotes),
-            now_ms=expired_ms,
-            capabilities=self.ports.venue.capabilities,
-            policy=PlanPolicy(renew_before_ms=RENEW_INTERVALS * interval_ms + now_ms - expired_ms),
-            positions=held,
-            frozen=view.frozen,
-            paused={market for market, pause in pauses.items() if pause.is_active(now_ms)}
-            | self.watch.closed([config.market for config in self.ports.cache.configs]),
-            exit_markets=decided.exit_markets if view.is_current else frozenset(),
-        )
-        self._pauses = pauses
-        if self._exits_only or not view.is_current:
-            # A list older than what we know shows neither what rests nor what is gone: exits alone are safe on it, once
-            # what is known to rest in their way is cancelled, else both fill and the position turns over.
-            return Plan(exit_cancels=drawn.exit_cancels, exits=drawn.exits, dropped=drawn.dropped)
-        return drawn
-
-    def _as_planned(self, order: OpenOrder, view: AccountView, now_ms: int) -> OpenOrder:
-        """An order as the plan may see it: one that can't be cancelled now is an obstacle, like a foreign one."""
-        rules = self.ports.cache.rules.get(order.market)
-        is_over = rules is not None and rules.is_over(now_ms)
-        if order.order_id in view.doubtful or is_over or not self.watch.takes_cancel(order.market):
-            return structs.replace(order, purpose=None)
-        return order
 
     def _leave_note(self, done: Execution) -> None:
         self.watch.finish(done)
