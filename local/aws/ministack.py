@@ -65,6 +65,8 @@ class Ministack(AwsEngine):
                 [str(python), "-P", str(_SERVER)],
                 cwd=self._folder,
                 env=self._own_environment(),
+                # It ends when this end of the pipe does, so also when this process is killed.
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -87,6 +89,8 @@ class Ministack(AwsEngine):
             # Its functions' processes are of its group, and outlive it where one hangs.
             _signal_group(process.pid, signal.SIGKILL)
             process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None

@@ -4,9 +4,13 @@ EventBridge Scheduler fills in `<aws.scheduler.scheduled-time>` and its like in 
 delivers the words themselves, and looks only every ten seconds whether a schedule is due.
 """
 
+import os
+import signal
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
+from threading import Thread
 from typing import Any
 from uuid import uuid4
 
@@ -45,6 +49,17 @@ def filled_in(text: str, at_s: float, schedule_arn: str) -> str:
     return text
 
 
+def end_with_whoever_started_it() -> None:
+    """Stop once standard input ends: a test run or an end-to-end run that is killed leaves no server behind."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=wait, name="parent", daemon=True).start()
+
+
 if __name__ == "__main__":
     repair()
+    end_with_whoever_started_it()
     main()

@@ -2,7 +2,10 @@
 
 import json
 import os
+import socket
+import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -120,3 +123,20 @@ def test_a_schedule_says_when_it_was_due(ministack: Ministack) -> None:
     tick = decode(message["Body"])
     assert tick.account == "a"
     assert began_ms - 1_000 <= tick.scheduled_at_ms <= SystemClock().now_ms()
+
+
+def test_it_ends_with_the_process_that_started_it() -> None:
+    code = (
+        "import os, sys; from local.aws.ministack import Ministack; m = Ministack().start();"
+        " print(m.endpoint_url, flush=True); os.kill(os.getpid(), 9)"
+    )
+    started = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
+    assert started.returncode == -9
+    port = int(started.stdout.strip().rpartition(":")[2])
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return
+        time.sleep(0.05)
+    pytest.fail("it still listens")
