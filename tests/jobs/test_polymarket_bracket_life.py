@@ -6,8 +6,9 @@ import pytest
 
 from holdfast.core.bracket import BracketState, ExitSource
 from holdfast.core.orders import Purpose
+from holdfast.jobs.reading import LOOK_AGAIN_MS
 from local.venues.polymarket import FeeSchedule, MarketSpec
-from tests.jobs.polymarket_life import MARKET, SHARE, TokenLife, token_life
+from tests.jobs.polymarket_life import BOOKS, MARKET, SHARE, TokenLife, token_life
 
 FEES = FeeSchedule(Decimal("0.04"))
 BUILDER = "0x" + "5a" * 32
@@ -151,6 +152,23 @@ def test_market_resolves_under_a_position(winner: int, moment: str) -> None:
         trade = lived.assert_over(ExitSource.MARKET_RESOLVED)
         assert trade.order_type == "settlement"
         assert (trade.realized > 0) is (winner == 0)
+
+
+def test_market_that_resolved_is_noticed_by_the_books_and_settled_within_a_minute() -> None:
+    """Its rules have no close time, and results were listed every ten minutes. A calm tick asks for books alone."""
+    with token_life() as lived:
+        lived.protected()
+        lived.check(after_ms=LOOK_AGAIN_MS)
+        before = lived.made.exchange.calls.copy()
+        for _ in range(3):
+            lived.check()
+        assert lived.made.exchange.calls - before == {BOOKS: 3}
+        lived.made.exchange.resolve(MARKET, 0)
+        resolved_at_ms = lived.made.clock.now_ms()
+        lived.until_over(4)
+        assert lived.made.clock.now_ms() - resolved_at_ms <= 90_000
+        assert len(lived.made.events("BOOKS_GONE")) == 1
+        lived.assert_over(ExitSource.MARKET_RESOLVED)
 
 
 def test_what_won_is_redeemed_by_the_same_job() -> None:

@@ -40,7 +40,8 @@ class Ports:
 class Cache:
     """What may be forgotten at any time: read again after `config_refresh_ticks`, or by a cold start.
 
-    `look`: what the brackets job saw last, `idle_at_ms`: when execute last had nothing to do (see jobs.reading).
+    `bookless`: held markets that had no book when it was last asked for. `look`: what the brackets job saw last,
+    `idle_at_ms`: when execute last had nothing to do (see jobs.reading).
     """
 
     configs: tuple[MarketConfig, ...] = ()
@@ -53,6 +54,7 @@ class Cache:
     differences: dict[str, int] = field(default_factory=dict)
     reported_differences: dict[str, int] = field(default_factory=dict)
     unlisted: frozenset[str] = frozenset()
+    bookless: frozenset[str] = frozenset()
     settlements_read_at_ms: int = 0
     scanned_at_ms: int = 0
     foreign_looked_at_ms: int = 0

@@ -226,12 +226,24 @@ class Protecting:
         if not markets:
             return {}
         try:
-            return self._ports.venue.books(markets)
+            books = self._ports.venue.books(markets)
         except VenueRateLimitedError:
             raise
         except VenueError as error:
             self._event("BOOKS_UNREADABLE", Level.WARNING, error=str(error), markets=len(markets))
             return {}
+        self._note_gone(markets, books)
+        return books
+
+    def _note_gone(self, markets: list[str], books: Mapping[str, OrderBook]) -> None:
+        """A market without any book may be over: its rules are read again at the next tick, and its result is looked
+        for as soon as that of one that is known to have closed."""
+        cache = self._ports.cache
+        gone = {m for m in markets if m not in books or not (books[m].bids or books[m].asks)}
+        if gone - cache.bookless:
+            self._event("BOOKS_GONE", Level.WARNING, markets=sorted(gone - cache.bookless))
+            cache.ticks_until_refresh = 0
+        cache.bookless = cache.bookless - set(markets) | gone
 
     def _judged(
         self,

@@ -77,10 +77,10 @@ class Upkeep:
     def settle(self, positions: dict[str, StoredPosition], one: int | None, provisional: Set[str]) -> int:
         """Book settlements of markets that we hold; returns how many.
 
-        Read at most once a minute while a held market is known to have closed, else every ten: a market can end
-        early, and not every venue's rules say that it has. None is booked where the venue may still take a fill back
-        (`provisional` markets): its reversal after that would leave a position that never closes, and money that
-        never came.
+        Read at most once a minute while a held market is known to have closed or has no book any more, else every ten:
+        a market can end early, and not every venue's rules say that it has. None is booked where the venue may still
+        take a fill back (`provisional` markets): its reversal after that would leave a position that never closes, and
+        money that never came.
         """
         now_ms = self._clock.now_ms()
         cache = self._ports.cache
@@ -164,8 +164,9 @@ class Upkeep:
             return None
 
     def _closed(self, market: str) -> bool:
+        """Whether it is over, or may be: nobody knows its rules, or it has no book."""
         rules = self._ports.cache.rules.get(market)
-        return rules is None or rules.is_over(self._clock.now_ms())
+        return rules is None or market in self._ports.cache.bookless or rules.is_over(self._clock.now_ms())
 
     def _event(self, name: str, level: Level = Level.INFO, **fields: object) -> None:
         self._ports.telemetry.event(name, level, **fields)
