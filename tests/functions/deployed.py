@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from functions.runtime import Runtime
+from holdfast.deployed import Function, queue_name, secret_name
 from holdfast.jobs.schedule import TickMessage, encode
 from holdfast.state.accounts import Account, Accounts
 from holdfast.state.aws import AwsClients
 from holdfast.state.dynamodb import DynamoStore
 from holdfast.state.tables import TableNames
 from local.aws.stand_in import LocalAws
+from tests.functions.permitted import permitted
 from tests.jobs.world import ACCOUNT, World, world
 from tests.local.kalshi_member import ed25519_key, private_pem
 
@@ -117,19 +119,21 @@ def deployed_job(
 ) -> Iterator[Deployed]:
     """A job's function with one account; no market has a config yet."""
     clients = local_aws.clients()
-    queue_url = clients.sqs.create_queue(QueueName=f"holdfast-{stage}-{handler.handle.job.name}")["QueueUrl"]
+    queue_url = clients.sqs.create_queue(QueueName=queue_name(stage, handler.handle.job.name))["QueueUrl"]
     with world(**given) as made:
-        runtime = Runtime(handler.handle.job, clients, stage, queue_url, "stream-1", made.clock)
+        function = Function(handler.handle.job.name)
+        allowed = permitted(local_aws, function, stage, {function: queue_url})
+        runtime = Runtime(handler.handle.job, allowed, stage, queue_url, "stream-1", made.clock)
         monkeypatch.setattr(handler.handle, "runtime", runtime)
         ready = Deployed(handler, made, clients, stage, queue_url)
         secret = {"key_id": "key-of-us", "private_key": private_pem(ed25519_key("us"))}
-        clients.secrets.create_secret(Name=f"{stage}/keys", SecretString=json.dumps(secret))
+        clients.secrets.create_secret(Name=secret_name(stage, ACCOUNT), SecretString=json.dumps(secret))
         Accounts(ready.store).save(
             Account(
                 account_id=ACCOUNT,
                 venue="kalshi",
                 environment="local",
-                secret_name=f"{stage}/keys",
+                secret_name=secret_name(stage, ACCOUNT),
                 base_url=made.server.origin,
             )
         )

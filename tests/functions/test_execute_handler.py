@@ -10,7 +10,7 @@ import pytest
 from functions.execute import handler
 from functions.runtime import Runtime
 from holdfast.core.errors import InvalidInputError
-from holdfast.deployed import metrics_namespace
+from holdfast.deployed import metrics_namespace, secret_name
 from holdfast.jobs.schedule import TickMessage, decode, encode, follow_ups, is_due, is_stale
 from holdfast.state.markets import DEFAULT_STRATEGY, MarketConfig, MarketConfigs
 from local.aws.stand_in import LocalAws
@@ -132,7 +132,9 @@ def test_rotated_keys_are_used_within_ten_minutes(deployed: Deployed) -> None:
     public = public_pem(ed25519_key("rotated"))
     made.exchange.add_user("rotated", "key-2", public, tier="advanced", balances={0: Decimal(100), 2: Decimal(100)})
     secret = {"key_id": "key-2", "private_key": private_pem(ed25519_key("rotated"))}
-    deployed.clients.secrets.put_secret_value(SecretId=f"{deployed.stage}/keys", SecretString=json.dumps(secret))
+    deployed.clients.secrets.put_secret_value(
+        SecretId=secret_name(deployed.stage, ACCOUNT), SecretString=json.dumps(secret)
+    )
     made.clock.sleep_ms(601_000)
     assert deployed.invoke(deployed.message()) == []
     assert made.exchange.books("rotated").open_orders

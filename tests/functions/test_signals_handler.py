@@ -16,15 +16,16 @@ from holdfast.core.bracket import ExitSource
 from holdfast.core.errors import InvalidInputError
 from holdfast.core.market import Side
 from holdfast.core.requests import EntryRequest, ExitRequest, RequestState
+from holdfast.deployed import Function
 from holdfast.jobs.schedule import decode
 from holdfast.state.accounts import Account, Accounts
-from holdfast.state.aws import AwsClients
 from holdfast.state.brackets import Brackets
 from holdfast.state.dynamodb import DynamoStore
 from holdfast.state.requests import Requests
 from holdfast.state.tables import TableNames
 from local.aws.stand_in import LocalAws
 from tests.functions.deployed import CONTEXT, Queue, deployed_job
+from tests.functions.permitted import permitted
 from tests.jobs.world import ACCOUNT
 
 
@@ -37,25 +38,28 @@ def signal(name: str = "s1", action: str = "enter", instrument: str = "M-1", ttl
 class Signals:
     """The signals function with its own queue and those of the jobs that it wakes."""
 
-    clients: AwsClients
+    aws: LocalAws
     stage: str
     signals: Queue = field(init=False)
     execute: Queue = field(init=False)
     brackets: Queue = field(init=False)
 
     def __post_init__(self) -> None:
+        self.clients = self.aws.clients()
         names = (f"{self.stage}-signals", f"{self.stage}-to-execute", f"{self.stage}-to-brackets")
         self.signals, self.execute, self.brackets = (Queue(self.clients, name) for name in names)
         self.store = DynamoStore(self.clients.dynamodb, TableNames(self.stage), SystemClock())
         self.requests = Requests(self.store, ACCOUNT)
 
     def intake(self, clock: object) -> Intake:
-        return Intake(self.clients, self.stage, self.execute.url, self.brackets.url, clock)  # type: ignore[arg-type]
+        urls = {Function.EXECUTE: self.execute.url, Function.BRACKETS: self.brackets.url}
+        clients = permitted(self.aws, Function.SIGNALS, self.stage, urls)
+        return Intake(clients, self.stage, *urls.values(), clock)  # type: ignore[arg-type]
 
 
 @pytest.fixture
 def deployed(local_aws: LocalAws, stage: str, monkeypatch: pytest.MonkeyPatch) -> Signals:
-    found = Signals(local_aws.clients(), stage)
+    found = Signals(local_aws, stage)
     monkeypatch.setattr(handler, "_intake", found.intake(SystemClock()))
     account = Account(account_id=ACCOUNT, venue="kalshi", environment="demo", secret_name="keys")
     Accounts(found.store).save(account)
@@ -157,9 +161,10 @@ def test_from_a_signal_to_a_position_and_out_of_it_by_another(
 ) -> None:
     """Enter and exit, each delivered twice: bought once, sold once, and the trade says that a signal did it."""
     with deployed_job(execute_handler, local_aws, stage, monkeypatch, markets=1) as ready:
-        found, made = Signals(ready.clients, stage), ready.made
+        found, made = Signals(local_aws, stage), ready.made
         monkeypatch.setattr(handler, "_intake", found.intake(made.clock))
-        runtime = Runtime(brackets_handler.handle.job, ready.clients, stage, found.brackets.url, "stream-2", made.clock)
+        allowed = permitted(local_aws, Function.BRACKETS, stage, {Function.BRACKETS: found.brackets.url})
+        runtime = Runtime(brackets_handler.handle.job, allowed, stage, found.brackets.url, "stream-2", made.clock)
         monkeypatch.setattr(brackets_handler.handle, "runtime", runtime)
         for action, queue, job in (
             ("enter", found.execute, execute_handler),
