@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from holdfast.deployed import Function, secret_name
+from holdfast.deployed import Function, secret_name, webhook_secret_name
 from holdfast.state.aws import AwsClients
 from holdfast.state.switch_set import parameter_path
 from holdfast.state.tables import TableNames
@@ -32,9 +32,9 @@ def permitted(engine: AwsEngine, function: Function, stage: str, queue_urls: Map
             assert call == "GetParametersByPath", f"{function} may not {call}"
             assert params["Path"].startswith(parameter_path(stage, "")), params["Path"]
         else:
-            assert function in TRADES
             assert (service, call) == ("secretsmanager", "GetSecretValue"), f"{function} may not {call}"
-            assert params["SecretId"].startswith(secret_name(stage, "")), params["SecretId"]
+            webhook = function is Function.WEBHOOK and params["SecretId"] == webhook_secret_name(stage)
+            assert webhook or (function in TRADES and params["SecretId"].startswith(secret_name(stage, "")))
 
     for client in (clients.dynamodb, clients.sqs, clients.ssm, clients.secrets):
         client.meta.events.register("provide-client-params", check)
