@@ -1,6 +1,7 @@
 """Alarms on every queue and function, on ticks that do not come, and on metrics that are really written."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -137,3 +138,11 @@ def test_dashboard_shows_exits_by_source_tokens_and_refusals(production: Stacks)
         assert any(f'{{"Holdfast/prod",{dimensions}}} MetricName="{name}"' in search for search in shown), name
     (listed,) = [widget["properties"]["alarms"] for widget in widgets if widget["type"] == "alarm"]
     assert len(listed) == len(alarms(stack))
+
+
+def test_docs_explain_every_alarm(production: Stacks) -> None:
+    docs = (Path(__file__).parents[2] / "docs/stacks.md").read_text()
+    for name in alarms(production["holdfast-prod-us-east-1-watch"]):
+        short = name.removeprefix("holdfast-prod-")
+        function, _, kind = short.partition("-")
+        assert f"`{short}`" in docs or (function in set(Function) and f"`...-{kind}`" in docs), short
