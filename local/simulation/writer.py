@@ -153,13 +153,16 @@ class Writer:
     def live(self) -> None:
         """The writer's task."""
         scheduler, chance = self._around.scheduler, self._around.chance
-        for due_ms in self._schedule:
+        for number, due_ms in enumerate(self._schedule):
             if due_ms > scheduler.now_ms:
                 scheduler.wait(due_ms - scheduler.now_ms + chance.randrange(200))
             elif scheduler.now_ms - due_ms >= self._oldest_ms:
                 continue
-            # Once all is still every tick starts cold: a look that still stands would outlast the run.
-            is_cold = scheduler.now_ms >= self._cold_from_ms or chance.random() < _RECYCLED
+            # Once all is still ticks start cold: a look that still stands would outlast the run. Only every second one
+            # of execute's does: where an exit is due, the first tick of a process sends nothing else.
+            is_still = scheduler.now_ms >= self._cold_from_ms
+            is_cold = is_still and (number % 2 == 0 or self._job is run_brackets)
+            is_cold = is_cold or chance.random() < _RECYCLED
             if self._running is None or is_cold:
                 self._running = self._start()
             process, ports = self._running
