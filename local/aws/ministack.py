@@ -121,7 +121,10 @@ class Ministack(AwsEngine):
         return self._folder
 
     def _own_environment(self) -> dict[str, str]:
-        """Nothing of ours: its functions inherit it, and must find what they are configured with or nothing."""
+        """Nothing of ours: its functions inherit it, and must find what they are configured with or nothing.
+
+        No LOG_LEVEL either, which their loggers would heed.
+        """
         return {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self._folder),
@@ -132,7 +135,6 @@ class Ministack(AwsEngine):
             "MINISTACK_REGION": self.region,
             "MINISTACK_ACCOUNT_ID": self.access_key,
             "S3_DATA_DIR": str(self._folder),
-            "LOG_LEVEL": "WARNING",
             "SFTP_ENABLED": "0",
             "IOT_MTLS_ENABLED": "0",
         }
