@@ -109,8 +109,10 @@ def after_undoing(bracket: Bracket, outcome: PlaceOutcome, policy: FloorPolicy, 
     if isinstance(outcome, Unknown):
         return bracket
     if isinstance(outcome, Refused) and outcome.reason in NOT_OF_THE_ORDER:
-        wait_ms = 0 if outcome.reason is Refusal.RATE_LIMITED else LONGEST_BACKOFF_MS
-        return structs.replace(bracket, undoing=structs.replace(bracket.undoing, retry_at_ms=now_ms + wait_ms))
+        if outcome.reason is Refusal.RATE_LIMITED:
+            return bracket
+        later = structs.replace(bracket.undoing, retry_at_ms=now_ms + LONGEST_BACKOFF_MS)
+        return structs.replace(bracket, undoing=later)
     if isinstance(outcome, Placed) and outcome.filled:
         return structs.replace(bracket, undoing=Undoing())
     failures = bracket.undoing.failures + 1

@@ -146,7 +146,7 @@ class Protecting:
         if len(calm) < len(known):
             return False
         self._say_blind(judged)
-        self._stepping.store(known, calm, account)
+        self._stepping.saving.store(known, calm, account)
         self.report.brackets = len(known)
         return True
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from msgspec import structs
 
 from holdfast.clock import Clock
-from holdfast.core.bracket import Bracket, BracketState, Lacking, calling
-from holdfast.core.errors import BudgetExhaustedError, ConditionFailedError, VenueError, VenueRateLimitedError
-from holdfast.core.exiting import after_attempt, after_undoing, shut_out
+from holdfast.core.bracket import Bracket, Lacking
+from holdfast.core.errors import BudgetExhaustedError, VenueError, VenueRateLimitedError
+from holdfast.core.exiting import after_attempt, after_undoing
 from holdfast.core.market import Side
 from holdfast.core.orders import OpenOrder, TimeInForce
 from holdfast.core.outcomes import Placed, PlaceOutcome, Refusal, Refused
@@ -17,6 +17,7 @@ from holdfast.core.resolution import to_resend
 from holdfast.core.take_profit import after_refusal, sellable_in_ms
 from holdfast.jobs.bracket_events import BracketEvents
 from holdfast.jobs.bracket_facts import Account
+from holdfast.jobs.bracket_saving import BracketSaving
 from holdfast.jobs.closing import Closing
 from holdfast.jobs.execution import Execution
 from holdfast.jobs.executor import Resend
@@ -74,8 +75,7 @@ class Stepping:
         self._batched = batched
         self._brackets = Brackets(ports.store, writes.lease.account)
         self._events = BracketEvents(ports, watch, clock)
-        # Brackets that are stored with an order's journal entry, as they were before, by market.
-        self._unsaved: dict[str, Bracket] = {}
+        self.saving = BracketSaving(ports, writes, closing, self._events, clock)
         self.execution = Execution()
         self.exits_sent = 0
 
@@ -84,7 +84,7 @@ class Stepping:
     ) -> Again:
         """One pass. `before` are the brackets as they were read, by market; returns what needs another pass."""
         again = Again()
-        stored = self.store(before, steps, account)
+        stored = self.saving.store(before, steps, account)
         work, claimed = ProtectiveWork(), dict[str, Bracket]()
         for market, bracket in stored.items():
             self._add(work, claimed, bracket, steps[market], is_current=view.is_current)
@@ -100,14 +100,12 @@ class Stepping:
             batched=self._batched,
             dry_run=False,
         )
-        self._writes.claimed.clear()
         try:
             executor.protect(work, self._decision_id)
         finally:
             self.execution.add(executor.done)
-            for market in sorted(self._unsaved.keys() & self._writes.claimed):
-                self._tell(self._unsaved.pop(market), stored[market], account)
-        self._save_unsent(stored, account)
+            self.saving.tell_claimed(stored, account)
+        self.saving.save_unsent(stored, account)
         self._held_back(executor, stored, steps, again)
         for exit in work.exits:
             # Left for want of tokens, or lost to another writer: the next tick is too late to find out.
@@ -119,53 +117,11 @@ class Stepping:
             elif steps[market].excess and market not in executor.uncanceled:
                 again.soon(market, POLL_MS)
         self._heed(executor, claimed, steps, again)
-        self._shut_out(
-            executor, {**stored, **{claimed[leg].market: claimed[leg] for leg in executor.done.answers}}, again
-        )
+        latest = stored | {claimed[leg].market: claimed[leg] for leg in executor.done.answers}
+        self._shut_out(executor, latest, steps, again)
         if view.is_current:
             self._close({market: bracket for market, bracket in stored.items() if steps[market].close}, steps)
         return again
-
-    def store(self, before: Mapping[str, Bracket], steps: Mapping[str, Step], account: Account) -> dict[str, Bracket]:
-        """The brackets as they are stored now, without those that another writer has in hand."""
-        stored = {}
-        self._unsaved.clear()
-        for market, one in steps.items():
-            now_ms = self._clock.now_ms()
-            changed = structs.replace(one.bracket, naked=one.bracket.naked.at(one.naked, now_ms))
-            changed = calling(before[market], changed, now_ms)
-            if changed == before[market]:
-                stored[market] = before[market]
-            elif one.claim is not None and not one.cancels:
-                stored[market], self._unsaved[market] = changed, before[market]
-            elif (saved := self._saved(before[market], changed)) is not None:
-                stored[market] = saved
-                self._tell(before[market], saved, account)
-        return stored
-
-    def _save_unsent(self, stored: dict[str, Bracket], account: Account) -> None:
-        """Store what was to be stored with an order that did not go out: what was decided stays decided."""
-        for market, before in self._unsaved.items():
-            saved = self._saved(before, stored[market])
-            if saved is None:
-                del stored[market]
-            else:
-                stored[market] = saved
-                self._tell(before, saved, account)
-
-    def _saved(self, before: Bracket, changed: Bracket) -> Bracket | None:
-        """The bracket as it is stored now; None where another writer changed it, and nothing may be sent for it."""
-        try:
-            return self._brackets.save(changed)
-        except ConditionFailedError:
-            self._event("CLAIM_LOST", Level.INFO, market=before.market)
-            return None
-
-    def _tell(self, before: Bracket, stored: Bracket, account: Account) -> None:
-        """Say what is in the store now, and to the entry's request that it is done."""
-        self._events.moved(before, stored)
-        if before.state is BracketState.OPENING and stored.state is not BracketState.OPENING:
-            self._closing.entered(stored, account.position(stored.market))
 
     def _follow(self, bracket: Bracket, one: Step, again: Again) -> None:
         """What an exit that waits, or a take profit that may be lacking, needs: another look soon, or an alarm."""
@@ -243,20 +199,22 @@ class Stepping:
                 continue
             if refused:
                 after = self._after(steps[market], stored[market], refused, now_ms)
-                self._save_after(stored[market], after)
+                self.saving.save(stored[market], after)
                 again.soon(market, _retry_at_ms(after) - now_ms)
             else:
                 again.soon(market, 0 if market in executor.ended_silently else POLL_MS)
 
-    def _shut_out(self, executor: ProtectiveExecutor, latest: Mapping[str, Bracket], again: Again) -> None:
+    def _shut_out(
+        self, executor: ProtectiveExecutor, latest: Mapping[str, Bracket], steps: Mapping[str, Step], again: Again
+    ) -> None:
         """Exits that the account's rate or access does not let out: tried again soon, no failures of their own. What
         takes long is said like any other delay."""
         now_ms = self._clock.now_ms()
         for market in sorted(executor.shut_out.keys() & latest.keys()):
             reason, bracket = executor.shut_out[market], latest[market]
-            after = shut_out(bracket, reason, now_ms)
+            after = self._after(steps[market], bracket, Refused(reason), now_ms)
             if after != bracket:
-                self._save_after(bracket, after)
+                self.saving.save(bracket, after)
             # The stored back-off of a 429 keeps exits for less than that (core.limits).
             again.soon(market, max(_retry_at_ms(after) - now_ms, POLL_MS))
             since_ms = after.exit.shut_out_since_ms if after.exit else now_ms
@@ -297,7 +255,7 @@ class Stepping:
             else:
                 after = self._leg_answered(bracket, one.bracket.lacking, outcome, again)
             if after != bracket:
-                self._save_after(bracket, after)
+                self.saving.save(bracket, after)
         if contradicted:
             self._read_rules(sorted(contradicted))
 
@@ -322,12 +280,6 @@ class Stepping:
             self._event("UPKEEP_FAILED", Level.WARNING, what="markets", error=str(error))
             return
         self._ports.cache.rules = {**self._ports.cache.rules, **found}
-
-    def _save_after(self, bracket: Bracket, after: Bracket) -> None:
-        # Where it is lost, another writer went on from the claim: what it saw of the venue is newer.
-        saved = self._saved(bracket, calling(bracket, after, self._clock.now_ms()))
-        if saved is not None:
-            self._events.moved(bracket, saved)
 
     def _close(self, flat: Mapping[str, Bracket], steps: Mapping[str, Step]) -> None:
         """Close what was flat when we looked, in the versions of then: what was added since is not closed with it."""

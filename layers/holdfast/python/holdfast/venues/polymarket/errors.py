@@ -86,8 +86,8 @@ _REASONS = (
     ("already canceled", Refusal.NOT_FOUND),
     ("already matched", Refusal.NOT_FOUND),
 )
-# Of the place that the order came from, whatever it was: with status 403 where the local server says it like that;
-# facts polymarket section 2 has the words' page and no status.
+# Of the place that the order came from, whatever it was (facts polymarket section 2: rejected from a blocked address).
+# The words are known, their status is not verified.
 _GEOBLOCKED = ("restricted in your region", "geoblock")
 _BY_STATUS = {401: Refusal.UNAUTHORIZED, 403: Refusal.UNAUTHORIZED, 404: Refusal.NOT_FOUND}
 
