@@ -1,7 +1,8 @@
-"""ministack, with what its schedules lack. Runs in ministack's own environment, so it imports nothing of ours.
+"""ministack, with what it lacks for our stacks. Runs in ministack's own environment, so it imports nothing of ours.
 
 EventBridge Scheduler fills in `<aws.scheduler.scheduled-time>` and its like in a target's input; ministack 1.5.33
-delivers the words themselves, and looks only every ten seconds whether a schedule is due.
+delivers the words themselves, and looks only every ten seconds whether a schedule is due. Its CloudFormation refuses
+alarms on metric math; here they are kept, and never sound.
 """
 
 import os
@@ -16,14 +17,16 @@ from uuid import uuid4
 
 from ministack.app import main  # type: ignore[import-not-found]
 from ministack.services import eventbridge, scheduler  # type: ignore[import-not-found]
+from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found]
 
 _SWEEP_SECONDS = 1
 
 
 def repair() -> None:
-    """Patch ministack's scheduler, before it starts."""
+    """Patch ministack, before it starts."""
     scheduler._SCHEDULE_TICK_INTERVAL = _SWEEP_SECONDS
     eventbridge._invoke_target = _filling_in(eventbridge._invoke_target)
+    provisioners._cw_metric_alarm_record = _taking_metric_math(provisioners._cw_metric_alarm_record)
 
 
 def _filling_in(deliver: Callable[..., Any]) -> Callable[..., Any]:
@@ -47,6 +50,20 @@ def filled_in(text: str, at_s: float, schedule_arn: str) -> str:
     for name, value in attributes.items():
         text = text.replace(f"<aws.scheduler.{name}>", value)
     return text
+
+
+def _taking_metric_math(record: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(record)
+    def recorded(name: str, given: dict[str, Any]) -> Any:
+        queries = given.get("Metrics")
+        if not queries:
+            return record(name, given)
+        # It evaluates one metric alone, which is not what the expression says.
+        stated = next(query["MetricStat"] for query in queries if "MetricStat" in query)
+        plain = {key: value for key, value in given.items() if key != "Metrics"}
+        return record(name, {**plain, **stated["Metric"], "ActionsEnabled": False, "TreatMissingData": "notBreaching"})
+
+    return recorded
 
 
 def end_with_whoever_started_it() -> None:

@@ -140,3 +140,28 @@ def test_it_ends_with_the_process_that_started_it() -> None:
                 return
         time.sleep(0.05)
     pytest.fail("it still listens")
+
+
+def test_a_template_with_an_alarm_on_metric_math_is_taken_and_the_alarm_never_sounds(ministack: Ministack) -> None:
+    """Ours have some; ministack alone refuses the whole stack for one of them."""
+    session = boto3.session.Session(ministack.access_key, ministack.secret_key, region_name=ministack.region)
+    formation = session.client("cloudformation", endpoint_url=ministack.endpoint_url)
+    metric = {"MetricStat": {"Metric": {"Namespace": "N", "MetricName": "M"}, "Period": 60, "Stat": "Sum"}}
+    properties = {
+        "AlarmName": "math",
+        "ComparisonOperator": "GreaterThanThreshold",
+        "EvaluationPeriods": 1,
+        "Threshold": 0,
+        "TreatMissingData": "breaching",
+        "AlarmActions": ["arn:aws:sns:us-east-1:200000000001:alarms"],
+        "Metrics": [
+            {"Id": "twice", "Expression": "2 * one"},
+            {"Id": "one", "ReturnData": False, **metric},
+        ],
+    }
+    template = {"Resources": {"Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}}}
+    formation.create_stack(StackName="math", TemplateBody=json.dumps(template))
+    formation.get_waiter("stack_create_complete").wait(StackName="math", WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+    cloudwatch = session.client("cloudwatch", endpoint_url=ministack.endpoint_url)
+    (alarm,) = cloudwatch.describe_alarms(AlarmNames=["math"])["MetricAlarms"]
+    assert (alarm["ActionsEnabled"], alarm["TreatMissingData"]) == (False, "notBreaching")
