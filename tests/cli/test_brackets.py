@@ -23,6 +23,7 @@ from holdfast.state.blacklist import Blacklist
 from holdfast.state.brackets import Brackets
 from holdfast.state.dynamodb import DynamoStore
 from holdfast.state.ledger import Ledger
+from holdfast.state.port import Put, Table
 from holdfast.state.tables import TableNames
 from local.aws.stand_in import LocalAws
 from tests.cli.conftest import Holdfast
@@ -165,3 +166,18 @@ def test_blacklist_is_shown_and_lifted(holdfast: Holdfast, store: DynamoStore, a
     assert "KXCPI-26" not in shown, "one stop loss bars nothing"
     assert "2 stop losses forgotten" in holdfast("brackets lift --account kalshi-1 KXFED-26").out
     assert "no market is refused" in holdfast("brackets blacklist --account kalshi-1").out
+
+
+def test_bracket_that_can_not_be_read_is_named_beside_the_others(
+    holdfast: Holdfast, store: DynamoStore, brackets: Brackets
+) -> None:
+    brackets.save(bracket())
+    store.write(Put(Table.BRACKETS, {**brackets.claim(bracket("KXODD-1")).item, "bracket": "{"}))
+    shown = holdfast("brackets list --account kalshi-1")
+    assert shown.code == 0, shown.err
+    assert "KXFED-26" in shown.out
+    assert "bracket KXODD-1 can't be read" in shown.out
+    refused = holdfast("brackets resume --account kalshi-1 KXODD-1")
+    assert refused.code != 0
+    assert "bracket KXODD-1 can't be read" in refused.err
+    assert "Traceback" not in refused.err
