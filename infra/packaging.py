@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -115,7 +116,8 @@ def unpack(function: Function, directory: Path, target: Target) -> list[Path]:
 
 def fingerprint(name: str, target: Target, *, function: bool = False) -> str:
     """A hash of all that decides a build's bytes: sources or locked packages, target, and how it is built."""
-    digest = hashlib.sha256(repr((name, function, target, bool(find_interpreter(target.python)))).encode())
+    runs_on = (target.python, target.platform or sysconfig.get_platform())
+    digest = hashlib.sha256(repr((name, function, runs_on, bool(find_interpreter(target.python)))).encode())
     digest.update(Path(__file__).read_bytes())
     if function or name == OURS:
         paths = _function_sources(name) if function else _sources(ROOT / "layers" / OURS / "python")
