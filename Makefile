@@ -26,9 +26,11 @@ synth: $(STAMP) $(CDK)        ## write the CloudFormation templates to cdk.out: 
 	@$(CDK) synth --quiet --context stage=$(STAGE)
 
 deploy: $(STAMP) $(CDK)       ## deploy to the AWS account of the environment's credentials: make deploy [STAGE=dev]
-	@$(CDK) deploy --all --context stage=$(STAGE)
+	@# An account's record is there before its ticks come.
+	@$(CDK) deploy "*-data" --context stage=$(STAGE)
 	@$(BIN)/holdfast switches sync --stage $(STAGE)
 	@$(BIN)/holdfast accounts sync --stage $(STAGE)
+	@$(CDK) deploy --all --context stage=$(STAGE)
 
 $(CDK): package-lock.json package.json
 	@npm ci --silent --no-audit --no-fund
