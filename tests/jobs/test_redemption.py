@@ -11,6 +11,7 @@ from holdfast.core.positions import Position
 from holdfast.core.redemption import MOST_FAILURES, STILL_LISTED_MS
 from holdfast.jobs.brackets import check_brackets
 from local.venues.polymarket import SPLIT, Fault, FaultKind
+from tests.jobs.account_world import INTERVAL_MS
 from tests.jobs.redemption_world import RedemptionWorld, redemption_world
 
 DOLLAR = 10**10
@@ -91,8 +92,13 @@ def test_condition_that_is_booked_by_half_waits(one: RedemptionWorld) -> None:
     second = one.markets[0].tokens[1]
     one.exchange.deposit_shares("us", second, Decimal(5))
     one.ledger.book(one.ledger.position(second), Position(second, size=5_000_000), [])
+    # Results were just listed: its own is booked by a later tick.
+    one.ports.cache.settlements_read_at_ms = one.clock.now_ms() + INTERVAL_MS
     one.check()
     assert (one.submits, len(one.books.redemptions)) == (2, 2)
+    one.check()
+    one.check()
+    assert (one.submits, len(one.books.redemptions)) == (3, 3)
 
 
 def test_switched_off_it_is_left_to_the_owner_and_said_once_a_day(one: RedemptionWorld) -> None:
