@@ -10,7 +10,7 @@ from holdfast.core.blocked import Split
 from holdfast.core.journal import EntryState, JournalEntry
 from holdfast.core.outcomes import Refusal, Refused, Unknown
 from holdfast.core.protection import Facts, Step
-from holdfast.jobs import bracket_facts, executor, observing, tick
+from holdfast.jobs import bracket_facts, executor, observing, planning
 from holdfast.jobs.closing import Closing
 from holdfast.jobs.protecting import Protecting
 from holdfast.jobs.protective_lanes import ProtectiveExecutor
@@ -85,8 +85,8 @@ def places_after_failed_cancels(patch: pytest.MonkeyPatch) -> None:
 
 def ignores_frozen_sides(patch: pytest.MonkeyPatch) -> None:
     """Places go on where an outcome is unknown."""
-    real = tick.plan
-    patch.setattr(tick, "plan", lambda *given, **named: real(*given, **{**named, "frozen": frozenset()}))
+    real = planning.plan
+    patch.setattr(planning, "plan", lambda *given, **named: real(*given, **{**named, "frozen": frozenset()}))
 
 
 def exits_before_the_cancel_is_over(patch: pytest.MonkeyPatch) -> None:
