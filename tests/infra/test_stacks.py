@@ -11,6 +11,7 @@ from holdfast.jobs.schedule import decode
 from holdfast.state.port import Table
 from holdfast.state.switch_set import Switches
 from holdfast.state.tables import PARTITION_KEY, SORT_KEY, TTL_ATTRIBUTE, TableNames
+from infra.settings import MOST_ACCOUNTS
 from local.aws.stand_in import LocalAws
 from tests.infra.templates import AWS_ACCOUNT, Template
 
@@ -252,3 +253,17 @@ def test_no_template_has_a_secret_or_an_account_number(production: Stacks) -> No
         text = json.dumps(stack.body)
         assert AWS_ACCOUNT not in text
         assert "PRIVATE KEY" not in text
+
+
+@pytest.mark.parametrize("part", ["data", "jobs", "watch"])
+def test_most_accounts_fit_into_a_stack(part: str, production: Stacks) -> None:
+    """CloudFormation takes 500 resources; what one account adds is the difference of two regions' stacks."""
+    two, one = (production[f"holdfast-prod-{region}-{part}"] for region in ("us-east-1", "eu-west-1"))
+    of_one, of_two = len(one.body["Resources"]), len(two.body["Resources"])
+    assert of_one + (MOST_ACCOUNTS - 1) * (of_two - of_one) < 500
+
+
+def test_no_roles_policies_are_longer_than_iam_takes(production: Stacks) -> None:
+    for stack in production.values():
+        for role in stack.all("IAM::Role"):
+            assert len(json.dumps(stack.shown(role.properties["Policies"]), separators=(",", ":"))) < 10_240
