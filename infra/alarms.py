@@ -142,12 +142,12 @@ def _of_venues(measures: Measures) -> Iterator[Watched]:
     yield Watched(
         "access-blocked",
         "The venue takes no orders from this region: entries stop, exits are still tried",
-        measures.own("AccessBlocked", Function.EXECUTE, period=FIVE_MINUTES),
+        measures.total("AccessBlocked", JOBS, period=FIVE_MINUTES),
     )
     yield Watched(
         "key-expires",
         "The key's leave to trade lapses soon, or has: only its owner can renew it at the venue",
-        measures.own("KeyExpires", Function.EXECUTE, period=FIVE_MINUTES),
+        measures.total("KeyExpires", JOBS, period=FIVE_MINUTES),
     )
     yield Watched(
         "clock-skew",

@@ -1,6 +1,7 @@
 """Alarms on every queue and function, on ticks that do not come, and on metrics that are really written."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,10 @@ def test_docs_explain_every_alarm(production: Stacks) -> None:
         short = name.removeprefix("holdfast-prod-")
         function, _, kind = short.partition("-")
         assert f"`{short}`" in docs or (function in set(Function) and f"`...-{kind}`" in docs), short
+
+
+def test_every_kind_of_record_that_can_be_unreadable_is_watched(production: Stacks) -> None:
+    state = Path(__file__).parents[2] / "layers/holdfast/python/holdfast/state"
+    kinds = {kind for path in state.glob("*.py") for kind in re.findall(r'readable\(\s*"(\w+)"', path.read_text())}
+    alarm = alarms(production["holdfast-prod-us-east-1-watch"])["holdfast-prod-records-unreadable"]
+    assert kinds == {value for metric in metrics(alarm) for key, value in metric[2] if key == "record"}
