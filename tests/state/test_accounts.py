@@ -9,7 +9,8 @@ from holdfast.clock import VirtualClock
 from holdfast.core.errors import InvalidInputError, StoreError
 from holdfast.state.accounts import Account, Accounts, MemorySecrets, SecretsManager
 from holdfast.state.memory import MemoryStore
-from local.aws.stand_in import LocalAws
+from local.aws.engine import AwsEngine
+from tests.aws import ENGINES
 
 
 def account(**changes: Any) -> Account:
@@ -101,16 +102,22 @@ def test_good_account_is_taken(good: dict[str, Any]) -> None:
 # Secrets
 
 
+@pytest.fixture(params=ENGINES)
+def aws(request: pytest.FixtureRequest) -> AwsEngine:
+    """Each AWS engine."""
+    return request.getfixturevalue(ENGINES[request.param])  # type: ignore[no-any-return]
+
+
 @pytest.fixture
-def secret(local_aws: LocalAws, request: pytest.FixtureRequest) -> str:
-    name = f"holdfast/{request.node.name}"
-    local_aws.clients().secrets.create_secret(Name=name, SecretString=json.dumps({"key_id": "k1", "private_key": "p"}))
+def secret(aws: AwsEngine, request: pytest.FixtureRequest) -> str:
+    name = f"holdfast/{request.node.name.translate(str.maketrans('[]', '--'))}"
+    aws.clients().secrets.create_secret(Name=name, SecretString=json.dumps({"key_id": "k1", "private_key": "p"}))
     return name
 
 
-def test_secret_is_read_and_kept_for_minutes(local_aws: LocalAws, secret: str) -> None:
+def test_secret_is_read_and_kept_for_minutes(aws: AwsEngine, secret: str) -> None:
     clock = VirtualClock(0)
-    client = local_aws.clients().secrets
+    client = aws.clients().secrets
     secrets = SecretsManager(client, clock)
     fields = secrets.read(secret)
     assert fields == {"key_id": "k1", "private_key": "p"}
@@ -122,9 +129,9 @@ def test_secret_is_read_and_kept_for_minutes(local_aws: LocalAws, secret: str) -
     assert secrets.read(secret)["key_id"] == "k2"
 
 
-def test_known_keys_serve_on_while_secrets_manager_fails(local_aws: LocalAws, secret: str) -> None:
+def test_known_keys_serve_on_while_secrets_manager_fails(aws: AwsEngine, secret: str) -> None:
     clock = VirtualClock(0)
-    client = local_aws.clients().secrets
+    client = aws.clients().secrets
     secrets = SecretsManager(client, clock)
     secrets.read(secret)
     client.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
@@ -137,8 +144,8 @@ def test_known_keys_serve_on_while_secrets_manager_fails(local_aws: LocalAws, se
 @pytest.mark.parametrize(
     "text", ["hush-hush", '["hush-hush"]', '{"key": 5, "word": "hush-hush"}'], ids=["text", "list", "number"]
 )
-def test_secret_of_another_form_is_an_error_that_does_not_show_it(local_aws: LocalAws, secret: str, text: str) -> None:
-    client = local_aws.clients().secrets
+def test_secret_of_another_form_is_an_error_that_does_not_show_it(aws: AwsEngine, secret: str, text: str) -> None:
+    client = aws.clients().secrets
     client.put_secret_value(SecretId=secret, SecretString=text)
     with pytest.raises(StoreError, match="JSON object of texts") as refused:
         SecretsManager(client, VirtualClock(0)).read(secret)

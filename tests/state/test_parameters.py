@@ -1,17 +1,18 @@
-"""Both parameter adapters; a failed read is an error, never an empty answer."""
+"""Both parameter adapters, SSM's on each AWS engine; a failed read is an error, never an empty answer."""
 
 import pytest
 
 from holdfast.core.errors import StoreError
 from holdfast.state.aws import AwsClients
 from holdfast.state.parameters import MemoryParameters, Parameters, SsmParameters
+from tests.aws import ENGINES
 
 
-@pytest.fixture(params=["memory", "ssm"])
+@pytest.fixture(params=["memory", *ENGINES])
 def parameters(request: pytest.FixtureRequest) -> Parameters:
     if request.param == "memory":
         return MemoryParameters()
-    return SsmParameters(request.getfixturevalue("local_aws").clients().ssm)
+    return SsmParameters(request.getfixturevalue(ENGINES[request.param]).clients().ssm)
 
 
 @pytest.fixture
