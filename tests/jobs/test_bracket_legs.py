@@ -1,5 +1,8 @@
 """The legs of a position: what fills in part, what is too small, what should rest and does not."""
 
+from itertools import count
+from typing import Any
+
 import pytest
 from msgspec import structs
 
@@ -84,6 +87,27 @@ def test_take_profit_that_the_venue_refuses_falls_back_to_the_monitor_and_comes_
             lived.check()
         assert lived.resting == [(61, 100)]
         assert lived.bracket.fallback == ""
+
+
+@OUTCOMES
+def test_take_profit_that_the_rate_keeps_says_what_it_waits_for(no: bool) -> None:
+    """Stored as if it rested, nobody would know that only the stop is there."""
+    with life(no=no) as lived:
+        made, prepare = lived.made, lived.made.ports.venue.prepare
+        sends = count()
+
+        def after_the_entry(batch: Any) -> Any:
+            """Another writer of the account meets a 429."""
+            if next(sends) == 1:
+                made.ports.throttle.refused("write")
+            return prepare(batch)
+
+        made.ports.venue.prepare = after_the_entry  # type: ignore[method-assign,assignment]
+        lived.enter()
+        assert (lived.held, lived.resting, lived.bracket.fallback) == (100, [], "waits for the rate limit")
+        assert made.events("TAKE_PROFIT_WATCHED")[-1]["why"] == lived.bracket.fallback
+        lived.check()
+        assert (lived.resting, lived.bracket.fallback) == ([(61, 100)], "")
 
 
 def test_stop_works_while_the_take_profit_is_refused() -> None:

@@ -9,6 +9,7 @@ from holdfast.core.bracket import BracketState, ExitSource, NakedClass
 from holdfast.core.orders import Purpose
 from holdfast.core.positions import LedgerKind
 from holdfast.core.take_profit import SELLABLE_AFTER_MS
+from holdfast.telemetry.port import Level
 from tests.jobs.polymarket_life import PLACE, REFRESH, SHARE, TokenLife, token_life
 
 HOUR_MS = 3_600_000
@@ -18,6 +19,11 @@ def sent(lived: TokenLife) -> Counter[str]:
     """Orders that were posted, and balances that the venue was asked to read again."""
     calls = lived.made.exchange.calls
     return Counter({name: calls[name] for name in (PLACE, REFRESH)})
+
+
+def naked(lived: TokenLife) -> list[tuple[object, Level]]:
+    """Why it was said to be naked, and how loud."""
+    return [(event.fields["cause"], event.level) for event in lived.made.telemetry.named("NAKED")]
 
 
 @pytest.mark.parametrize(("mined_after_ms", "cached_after_ms"), [(2_000, HOUR_MS), (0, 2_000)])
@@ -39,6 +45,39 @@ def test_take_profit_of_shares_that_are_sellable_within_seconds_rests_within_the
         assert sent(lived)[PLACE] == 3
         assert lived.resting == [(61, 103)]
         assert lived.bracket.state is BracketState.PROTECTED
+
+
+def test_position_is_naked_while_the_venue_has_no_shares_that_a_stop_could_sell() -> None:
+    """What it refuses to a take profit it would refuse to a stop. Seconds after an entry are nobody's alarm."""
+    with token_life() as lived:
+        made = lived.made
+        made.exchange.operator.set_settlement(mined_after_ms=40_000, cached_after_ms=HOUR_MS)
+        lived.enter()
+        assert lived.bracket.naked.cause is NakedClass.NOT_SELLABLE
+        assert naked(lived) == [("not_sellable", Level.INFO), ("not_sellable", Level.WARNING)]
+        assert made.telemetry.total("NakedPositions") == 0, "what alarms counts what a check finds"
+        began_ms = lived.bracket.naked.since_ms
+        report = lived.check(after_ms=10_000)
+        assert dict(report.protecting.naked) == {NakedClass.NOT_SELLABLE: 1}
+        assert made.telemetry.total("NakedPositions") == 1
+        lived.check()
+        assert lived.resting == [(61, 103)]
+        assert lived.bracket.naked.cause is None, "it rests, so the shares are there"
+        assert lived.bracket.naked.total_ms == made.clock.now_ms() - began_ms
+        assert made.events("NAKED")[-1]["cause"] == ""
+        lived.market_at(43, 45)
+        lived.until_over()
+        assert lived.assert_over(ExitSource.ARMED_STOP).naked_ms >= 40_000
+
+
+def test_seconds_that_the_shares_of_an_entry_take_are_measured_and_alarm_nobody() -> None:
+    with token_life() as lived:
+        lived.made.exchange.operator.set_settlement(mined_after_ms=2_000, cached_after_ms=HOUR_MS)
+        lived.enter()
+        assert lived.resting == [(61, 103)]
+        assert naked(lived) == [("not_sellable", Level.INFO), ("", Level.INFO)]
+        assert lived.bracket.naked.total_ms == SELLABLE_AFTER_MS
+        assert lived.made.telemetry.total("NakedPositions") == 0
 
 
 def test_take_profit_of_shares_that_are_not_sellable_for_long_is_watched_and_placed_by_a_later_check() -> None:

@@ -23,11 +23,11 @@ def protect(bracket: Bracket, scene: Scene) -> Step:
     bracket = legs.bracket
     if bracket.state is BracketState.OPENING and not scene.facts.entering:
         rests = bracket.mode is ExitMode.LIMIT_ORDERS and not bracket.fallback
-        reason = f"the entry is over: take profit {'at the venue' if rests else 'watched'}, stop armed"
+        reason = f"the entry is over: take profit {'to rest at the venue' if rests else 'watched'}, stop armed"
         bracket = moved(bracket, BracketState.PROTECTED, reason, scene.decision_id)
         claim = _claimed(bracket) if legs.claim else None
         legs = structs.replace(legs, bracket=bracket, claim=claim)
-    return structs.replace(legs, naked=_naked(scene))
+    return structs.replace(legs, naked=_naked(bracket, scene))
 
 
 def take_profit_legs(bracket: Bracket, scene: Scene) -> Step:
@@ -75,7 +75,7 @@ def awaiting_fills(bracket: Bracket, scene: Scene) -> Step | None:
     bracket = structs.replace(bracket, lacking=_lacking(bracket, missing, scene.now_ms))
     if not missing or _is_certainly_lacking(bracket, scene):
         return None
-    return Step(bracket, wait="fills_may_lag", naked=_naked(scene))
+    return Step(bracket, wait="fills_may_lag", naked=_naked(bracket, scene))
 
 
 def sellable_in_ms(lacking: Lacking | None, now_ms: int) -> int:
@@ -89,12 +89,23 @@ def after_refusal(
 ) -> Bracket:
     """The bracket after its take profit was refused: it is watched, and what it was for is `lacking` as before.
 
-    Only the first refusal for shares that the venue does not have yet starts the wait.
+    Only the first refusal for shares that the venue does not have yet starts the wait. What is refused to a take profit
+    for its shares would be refused to a stop: until it is offered again and taken, the position is naked.
     """
     is_early = reserves_sells and reason is Refusal.INSUFFICIENT_BALANCE
     if lacking is not None and is_early and not lacking.refused_at_ms:
         lacking = structs.replace(lacking, refused_at_ms=now_ms)
-    return structs.replace(bracket, fallback=f"refused: {reason.value}", lacking=lacking)
+    naked = bracket.naked
+    if is_early and naked.cause is None:
+        naked = naked.at(NakedClass.NOT_SELLABLE, now_ms)
+    return structs.replace(bracket, fallback=f"refused: {reason.value}", lacking=lacking, naked=naked)
+
+
+def after_acceptance(bracket: Bracket, now_ms: int) -> Bracket:
+    """The bracket after its take profit was taken: the venue has the shares, so that it would take a stop as well."""
+    if bracket.naked.cause is not NakedClass.NOT_SELLABLE:
+        return bracket
+    return structs.replace(bracket, naked=bracket.naked.at(None, now_ms))
 
 
 def _place(bracket: Bracket, scene: Scene, price: int, size: int) -> Step:
@@ -166,10 +177,17 @@ def _less(
     return tuple(gone), tuple(smaller)
 
 
-def _naked(scene: Scene) -> NakedClass | None:
-    """Why no stop of ours covers what is held; None where one could be sent now, at a price that we know."""
+def _naked(bracket: Bracket, scene: Scene) -> NakedClass | None:
+    """Why no stop of ours covers what is held; None where one could be sent now, at a price that we know.
+
+    What the venue said of its shares holds until an order for what lacks rests: a refusal for another reason, or none,
+    says nothing of them.
+    """
     if scene.facts.is_over or scene.facts.mode is not VenueMode.TRADING:
         return NakedClass.WINDOW
     if scene.decision.stops_blind:
         return NakedClass.BLIND
+    lacking = bracket.lacking
+    if lacking is not None and (lacking.refused_at_ms or bracket.naked.cause is NakedClass.NOT_SELLABLE):
+        return NakedClass.NOT_SELLABLE
     return None

@@ -1,7 +1,7 @@
 """What is said of brackets: every move, time without protection, exits that the venue delays."""
 
 from holdfast.clock import Clock
-from holdfast.core.bracket import Bracket, BracketState
+from holdfast.core.bracket import Bracket, BracketState, NakedClass
 from holdfast.core.take_profit import sellable_in_ms
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.venue_watch import VenueWatch
@@ -38,9 +38,13 @@ class BracketEvents:
                 reason=after.reason,
                 again=before.state is BracketState.ATTENTION,
             )
-        if after.naked.cause is not before.naked.cause:
-            cause = after.naked.cause
-            level = Level.WARNING if cause else Level.INFO
+        is_watched = bool(after.fallback and not before.fallback)
+        again_ms = sellable_in_ms(after.lacking, self._clock.now_ms()) if is_watched else 0
+        cause = after.naked.cause
+        # Seconds after an entry are what the venue needs; what was refused again after them is.
+        lasts = cause is NakedClass.NOT_SELLABLE and is_watched and not again_ms
+        if cause is not before.naked.cause or lasts:
+            level = Level.WARNING if cause and not again_ms else Level.INFO
             self._event(
                 "NAKED",
                 level,
@@ -49,8 +53,7 @@ class BracketEvents:
                 bracket=after.bracket_id,
                 total_ms=after.naked.total_ms,
             )
-        if after.fallback and not before.fallback:
-            again_ms = sellable_in_ms(after.lacking, self._clock.now_ms())
+        if is_watched:
             level = Level.INFO if again_ms else Level.WARNING
             self._event("TAKE_PROFIT_WATCHED", level, market=after.market, why=after.fallback, again_in_ms=again_ms)
 

@@ -52,10 +52,14 @@ class BracketSaving:
         for market in sorted(self._unsaved.keys() & self._writes.claimed):
             self._tell(self._unsaved.pop(market), stored[market], account)
 
-    def save_unsent(self, stored: dict[str, Bracket], account: Account) -> None:
-        """Store what was to be stored with an order that did not go out: what was decided stays decided."""
+    def save_unsent(self, stored: dict[str, Bracket], account: Account, waits: Mapping[str, str]) -> None:
+        """Store what was to be stored with an order that did not go out: what was decided stays decided.
+
+        `waits` says by market what a take profit waits for that does not rest although it should.
+        """
         for market, before in self._unsaved.items():
-            saved = self._saved(before, stored[market])
+            unsent = stored[market]
+            saved = self._saved(before, structs.replace(unsent, fallback=waits.get(market, unsent.fallback)))
             if saved is None:
                 del stored[market]
             else:

@@ -10,11 +10,11 @@ from holdfast.core.bracket import Bracket, Lacking
 from holdfast.core.errors import BudgetExhaustedError, VenueError, VenueRateLimitedError
 from holdfast.core.exiting import after_attempt, after_undoing
 from holdfast.core.market import Side
-from holdfast.core.orders import OpenOrder, TimeInForce
+from holdfast.core.orders import OpenOrder, TargetOrder, TimeInForce
 from holdfast.core.outcomes import Placed, PlaceOutcome, Refusal, Refused
 from holdfast.core.protection import REDUCING, Policy, Step
 from holdfast.core.resolution import to_resend
-from holdfast.core.take_profit import after_refusal, sellable_in_ms
+from holdfast.core.take_profit import after_acceptance, after_refusal, sellable_in_ms
 from holdfast.jobs.bracket_events import BracketEvents
 from holdfast.jobs.bracket_facts import Account
 from holdfast.jobs.bracket_saving import BracketSaving
@@ -105,7 +105,10 @@ class Stepping:
         finally:
             self.execution.add(executor.done)
             self.saving.tell_claimed(stored, account)
-        self.saving.save_unsent(stored, account)
+        unsent = {m: one.take_profit for m, one in steps.items() if one.take_profit is not None}
+        # One that was sent before may rest all the same where the list is too old to show it.
+        known = [t for m, t in unsent.items() if view.is_current or not steps[m].bracket.attempt]
+        self.saving.save_unsent(stored, account, {t.market: self._waits_for(t, view) for t in known})
         self._held_back(executor, stored, steps, again)
         for exit in work.exits:
             # Left for want of tokens, or lost to another writer: the next tick is too late to find out.
@@ -261,14 +264,24 @@ class Stepping:
 
     def _leg_answered(self, bracket: Bracket, lacking: Lacking | None, outcome: PlaceOutcome, again: Again) -> Bracket:
         """The bracket after its take profit for what was `lacking` was answered; refused, it is watched meanwhile."""
+        now_ms = self._clock.now_ms()
+        if isinstance(outcome, Placed):
+            return after_acceptance(bracket, now_ms)
         if not isinstance(outcome, Refused):
             return bracket
-        now_ms = self._clock.now_ms()
         reserves_sells = self._policy.capabilities.reserves_sells
         after = after_refusal(bracket, lacking, outcome.reason, now_ms, reserves_sells=reserves_sells)
         if again_ms := sellable_in_ms(after.lacking, now_ms):
             again.soon(bracket.market, again_ms)
         return after
+
+    def _waits_for(self, take_profit: TargetOrder, view: AccountView) -> str:
+        """What a take profit that did not go out waits for: until then it is watched."""
+        if not view.is_current:
+            return "waits for a newer list of our orders"
+        if not self._watch.takes(take_profit):
+            return f"the venue is {self._watch.mode_of(take_profit.market).value}"
+        return "waits for the rate limit"
 
     def _read_rules(self, markets: list[str]) -> None:
         """The venue refused an order by rules that we do not know: by ours the next one would be refused as well."""
