@@ -18,6 +18,7 @@ from holdfast.state.aws import AwsClients
 from holdfast.state.dynamodb import DynamoStore
 from holdfast.state.parameters import SsmParameters
 from holdfast.state.switch_set import Switches
+from holdfast.state.switches import EverybodysSwitches
 from holdfast.state.tables import TableNames
 from holdfast.telemetry.port import Level
 from holdfast.telemetry.powertools import PowertoolsTelemetry
@@ -52,6 +53,7 @@ class Runtime:
         self._clock = clock
         self._store = DynamoStore(clients.dynamodb, TableNames(stage), clock)
         self._parameters = SsmParameters(clients.ssm)
+        self._everybody = EverybodysSwitches(self._parameters, stage, clock)
         self._secrets = SecretsManager(clients.secrets, clock)
         self._accounts: dict[str, _Served] = {}
 
@@ -94,6 +96,7 @@ class Runtime:
                 clock=self._clock,
                 telemetry=self.telemetry,
                 writer=self._writer,
+                everybody=self._everybody,
             )
             known = self._accounts[account_id] = _Served(account, ports, credentials)
         return known.account, known.ports

@@ -6,12 +6,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from functions.execute import handler
 from functions.runtime import Runtime
 from holdfast.core.errors import InvalidInputError
 from holdfast.deployed import metrics_namespace, secret_name
 from holdfast.jobs.schedule import TickMessage, decode, encode, follow_ups, is_due, is_stale
+from holdfast.state.accounts import Accounts
+from holdfast.state.aws import AwsClients
 from holdfast.state.markets import DEFAULT_STRATEGY, MarketConfig, MarketConfigs
 from local.aws.stand_in import LocalAws
 from tests.functions.deployed import Deployed, deployed_job
@@ -138,6 +141,25 @@ def test_rotated_keys_are_used_within_ten_minutes(deployed: Deployed) -> None:
     made.clock.sleep_ms(601_000)
     assert deployed.invoke(deployed.message()) == []
     assert made.exchange.books("rotated").open_orders
+
+
+def test_accounts_of_one_process_share_everybodys_switches(deployed: Deployed, local_aws: LocalAws) -> None:
+    clients = AwsClients(
+        local_aws.region, local_aws.endpoint_url, access_key=local_aws.access_key, secret_key=local_aws.secret_key
+    )
+    asked: list[str] = []
+    clients.ssm.meta.events.register(
+        "provide-client-params.ssm.GetParametersByPath", lambda params, **_: asked.append(params["Path"])
+    )
+    process = Runtime(handler.handle.job, clients, deployed.stage, deployed.queue_url, "stream-2", deployed.made.clock)
+    accounts = Accounts(deployed.store)
+    accounts.save(structs.replace(accounts.get(ACCOUNT), account_id="b"))
+    process.serve(deployed.message())
+    everybody, own, other = (f"/holdfast/{deployed.stage}/{scope}" for scope in ("all", ACCOUNT, "b"))
+    assert set(asked) == {everybody, own}
+    asked.clear()
+    process.serve(deployed.message(account="b"))
+    assert set(asked) == {other}
 
 
 def test_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from holdfast.state.memory import MemoryStore
 from holdfast.state.parameters import MemoryParameters
 from holdfast.state.port import Item, Key, Put, Table
 from holdfast.state.switch_set import NAMES, SwitchTexts, allowed, check, text_of
-from holdfast.state.switches import SwitchBoard, Switches
+from holdfast.state.switches import EverybodysSwitches, SwitchBoard, Switches
 
 ALL = "/holdfast/dev/all"
 OWN = "/holdfast/dev/kalshi-1"
@@ -332,3 +332,68 @@ def test_last_valid_set_is_written_on_change_only(rig: Rig) -> None:
     first.refresh()
     board().read()
     assert store.writes == 2
+
+
+# Several accounts in one process
+
+
+class Crowd(Rig):
+    """Accounts that share everybody's switches; `reads` are the paths that were asked for since the last look."""
+
+    def __init__(self, *accounts: str) -> None:
+        super().__init__()
+        self.paths: list[str] = []
+        read = self.parameters.read
+
+        def noted(path: str) -> dict[str, str]:
+            self.paths.append(path.removeprefix("/holdfast/dev/"))
+            return read(path)
+
+        self.parameters.read = noted  # type: ignore[method-assign]
+        everybody = EverybodysSwitches(self.parameters, "dev", self.clock)
+        self.boards = [SwitchBoard(self.parameters, "dev", a, self.clock, self.store, everybody) for a in accounts]
+
+    def read(self, after_ms: int = 0) -> tuple[list[bool], list[str]]:
+        """Whether each account is halted, and what was asked for that."""
+        self.clock.sleep_ms(after_ms)
+        self.paths.clear()
+        return [board.read().switches.halt for board in self.boards], list(self.paths)
+
+
+def test_everybodys_switches_are_read_once_for_all_accounts_of_a_process() -> None:
+    """SSM answers 40 calls a second to a whole AWS account, and everybody's switches are six of them."""
+    crowd = Crowd("a", "b", "c")
+    assert crowd.read()[1] == ["all", "a", "b", "c"]
+    assert crowd.read(59_999)[1] == []
+    assert crowd.read(1)[1] == ["all", "a", "b", "c"]
+
+
+def test_switch_of_everybody_is_in_force_for_each_account_within_a_minute_whenever_it_ticks() -> None:
+    crowd = Crowd("a", "b")
+    first, second = crowd.boards
+    first.read()
+    crowd.clock.sleep_ms(30_000)
+    second.read()
+    crowd.parameters.write(f"{ALL}/halt", "true")
+    crowd.clock.sleep_ms(30_000)
+    assert second.read().switches.halt, "its own were read half a minute ago, everybody's a minute ago"
+    assert first.read().switches.halt
+
+
+def test_what_one_account_has_read_anew_for_everybody_holds_for_the_others_at_once() -> None:
+    """A halt of all accounts that each of them asks SSM for would be more than SSM answers."""
+    crowd = Crowd("a", "b", "c")
+    crowd.read()
+    crowd.parameters.write(f"{ALL}/halt", "true")
+    crowd.clock.sleep_ms(1_000)
+    assert crowd.boards[0].refresh().switches.halt
+    assert crowd.read() == ([True, True, True], ["b", "c"])
+
+
+def test_bad_switch_of_everybody_is_not_asked_for_again_by_each_account() -> None:
+    crowd = Crowd("a", "b", "c")
+    crowd.parameters.write(f"{ALL}/halt", "on")
+    assert crowd.read() == ([False] * 3, ["all", "a", "b", "c"])
+    assert crowd.read(9_999)[1] == []
+    crowd.parameters.write(f"{ALL}/halt", "true")
+    assert crowd.read(1) == ([True] * 3, ["all", "a", "b", "c"])

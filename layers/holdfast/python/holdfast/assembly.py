@@ -15,7 +15,7 @@ from holdfast.state.accounts import Account, Secrets
 from holdfast.state.markets import load_strategy
 from holdfast.state.parameters import Parameters
 from holdfast.state.port import Store
-from holdfast.state.switches import SwitchBoard
+from holdfast.state.switches import EverybodysSwitches, SwitchBoard
 from holdfast.telemetry.port import Telemetry
 from holdfast.venues.port import Meter, Redeems, Venue
 
@@ -50,14 +50,18 @@ def assemble(
     telemetry: Telemetry,
     writer: str,
     jitter: Callable[[], int] = system_jitter,
+    everybody: EverybodysSwitches | None = None,
 ) -> Ports:
-    """The ports of one writer for one account. Nothing is sent yet; keys are read once from `secrets`."""
+    """The ports of one writer for one account. Nothing is sent yet; keys are read once from `secrets`.
+
+    `everybody` are the switches that accounts of one process share; without them the account reads its own copy.
+    """
     throttle = Throttle(store, account.account_id, clock, telemetry, jitter)
     signer = open_signer(account, secrets)
     return Ports(
         venue=open_venue(account, secrets, clock, throttle, signer),
         store=store,
-        switches=SwitchBoard(parameters, stage, account.account_id, clock, store),
+        switches=SwitchBoard(parameters, stage, account.account_id, clock, store, everybody),
         telemetry=telemetry,
         throttle=throttle,
         writer=writer,
