@@ -19,8 +19,8 @@ POLYMARKET_SEEDS = 60
 POLYMARKET_CHUNK = 12
 # A planted bug has to be found by one of so many seeds; those that found it when this was written come first.
 SEEDS_FOR_A_BUG = 100
-FOUND_BY = (0, 1, 3, 6, 8, 9, 13, 14, 33, 43, 82)
-POLYMARKET_FOUND_BY = (0, 5, 10)
+FOUND_BY = (0, 1, 3, 8, 9, 13, 15, 18, 43, 52)
+POLYMARKET_FOUND_BY = (0, 1, 10, 57)
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
@@ -46,7 +46,7 @@ def test_a_planted_bug_is_found(plant: Plant, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("plant", FOUND_ON_POLYMARKET, ids=lambda plant: plant.__name__)
 def test_a_planted_bug_is_found_on_polymarket(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)
-    seeds = (*POLYMARKET_FOUND_BY, *range(POLYMARKET_SEEDS))
+    seeds = (*POLYMARKET_FOUND_BY, *range(SEEDS_FOR_A_BUG))
     assert any(simulate(seed, VenueName.POLYMARKET).violations for seed in seeds)
 
 
