@@ -38,8 +38,33 @@ def test_points_are_bars_and_the_minute_under_way_is_none():
 
 @pytest.mark.parametrize(("minutes", "fidelity"), [(1, 1), (60, 1), (1_440, 24)])
 def test_a_bar_is_asked_for_as_at_most_sixty_points(minutes, fidelity):
-    _, [asked] = read(minutes=minutes)
+    _, [asked] = read(minutes=minutes, count=14)
     assert asked.target.endswith(f"&fidelity={fidelity}")
+
+
+def test_days_are_asked_for_in_questions_of_two_weeks():
+    """The venue refuses what spans more than fifteen days, whatever the fidelity: no ATR of days, so no entry."""
+    day = 86_400_000
+    with polymarket_world() as world:
+        world.pass_ms(day - world.clock.now_ms() % day)
+        middles = [3_000 + 100 * number for number in range(30)]
+        for middle in middles:
+            world.exchange.apply_snapshot(FED, [(middle - 100, 10**8)], [(middle + 100, 10**8)])
+            world.pass_ms(day)
+        market = world.token(FED)
+        found = world.venue.candles(market, 1_440, 20)
+        assert [candle.close for candle in found] == middles[-20:]
+        assert [candle.start_at_ms % day for candle in found] == [0] * 20
+        assert world.venue.candles(market, 1_440, 100)[-20:] == found
+
+
+def test_a_point_that_two_questions_have_counts_once():
+    """Twenty days; two halves of a day's points would else be taken for a whole day."""
+    days_ago = [{"t": (NOW_MS // 86_400_000 - 6) * 86_400 + number * 60 * 24, "p": 0.5} for number in range(29)]
+    with scripted_server() as server:
+        server.script(*[Reply(200, {"history": days_ago})] * 2)
+        assert venue_at(server.url).candles(YES, 1_440, 20) == []
+        assert len(server.asked) == 2
 
 
 @pytest.mark.parametrize("price", [0, 1, -0.5, 1.2])
