@@ -72,6 +72,11 @@ class Faults:
         """Forget every fault."""
         self._waiting.clear()
 
+    @property
+    def are_waiting(self) -> bool:
+        """Whether some have not struck as often as they are to."""
+        return bool(self._waiting)
+
     def draw(self, endpoint: str) -> Fault | None:
         """The fault that strikes this request, if any."""
         for fault in self._waiting:
