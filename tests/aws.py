@@ -45,3 +45,28 @@ def new_stage(engine: AwsEngine) -> str:
     name = f"t{next(_stages)}"
     engine.create_stage(name)
     return name
+
+
+def new_tables(engine: AwsEngine) -> str:
+    """Another stage that is empty tables alone: a tenth of the requests."""
+    name = f"t{next(_stages)}"
+    engine.create_tables(name)
+    return name
+
+
+class InRegion(AwsEngine):
+    """Another region of an engine that runs already."""
+
+    def __init__(self, engine: AwsEngine, region: str) -> None:
+        super().__init__(region)
+        self.access_key, self._engine = engine.access_key, engine
+
+    def start(self) -> "InRegion":
+        return self
+
+    def stop(self) -> None:
+        """It is its engine's to stop."""
+
+    @property
+    def endpoint_url(self) -> str:
+        return self._engine.endpoint_url

@@ -64,13 +64,16 @@ class AwsEngine(ABC):
 
     def create_stage(self, stage: str) -> None:
         """The tables of one stage and its switches for every account, as the stacks make them."""
-        clients = self.clients()
-        names = TableNames(stage)
-        for table in Table:
-            _create_table(clients.dynamodb, names.of(table))
-        parameters = SsmParameters(clients.ssm)
+        self.create_tables(stage)
+        parameters = SsmParameters(self.clients().ssm)
         for name, value in Switches():
             parameters.write(f"{parameter_path(stage, EVERYBODY)}/{name}", text_of(value))
+
+    def create_tables(self, stage: str) -> None:
+        """The tables of one stage alone."""
+        names = TableNames(stage)
+        for table in Table:
+            _create_table(self.clients().dynamodb, names.of(table))
 
 
 def _create_table(client: Any, name: str) -> None:

@@ -48,7 +48,8 @@ def test_environment_alone_leads_a_program_to_it(ministack: Ministack, monkeypat
         monkeypatch.setenv(name, value)
     stage = new_stage(ministack)
     session = boto3.session.Session()
-    assert f"holdfast-{stage}-control" in session.client("dynamodb").list_tables()["TableNames"]
+    name = f"holdfast-{stage}-control"
+    assert session.client("dynamodb").describe_table(TableName=name)["Table"]["TableName"] == name
     assert session.client("sts").get_caller_identity()["Account"] == ministack.access_key
 
 

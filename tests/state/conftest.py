@@ -10,7 +10,7 @@ from holdfast.state.memory import MemoryStore
 from holdfast.state.port import Store
 from holdfast.state.tables import TableNames
 from local.aws.engine import AwsEngine
-from tests.aws import ENGINES, new_stage
+from tests.aws import ENGINES, new_tables
 from tests.state.items import NOW_MS
 
 
@@ -32,5 +32,5 @@ def store(request: pytest.FixtureRequest, clock: VirtualClock) -> Store:
 
 def _dynamo(request: pytest.FixtureRequest, engine_name: str, clock: VirtualClock) -> DynamoStore:
     engine: AwsEngine = request.getfixturevalue(ENGINES[engine_name])
-    tables = TableNames(new_stage(engine))
+    tables = TableNames(new_tables(engine))
     return DynamoStore(engine.clients().dynamodb, tables, clock, lambda: random.randrange(1000))
