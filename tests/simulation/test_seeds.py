@@ -73,7 +73,7 @@ def test_a_seed_replays_exactly_in_any_process() -> None:
 def test_the_weather_is_bad_enough() -> None:
     """Every hazard strikes, and every way out of it is taken, within some seeds."""
     missing = set(_TELLING)
-    for result in map(simulate, (*_IN_WINDOWS, *range(250))):
+    for result in map(simulate, (*_SHOWN_BY, *range(400))):
         missing -= {word for word in missing for line in result.trace.lines() if word in line}
         if not missing:
             break
@@ -91,8 +91,8 @@ def test_the_weather_on_polymarket_is_bad_enough() -> None:
     assert not missing
 
 
-# Pauses that quotes and exits run into, and a clock that runs ahead.
-_IN_WINDOWS = (37, 38, 48, 65, 92, 100)
+# Seeds that showed all of it when this was written; a window that an exit waits out is the rarest.
+_SHOWN_BY = (218, 37, 38, 48, 65, 0, 1, 2, 3, 4, 5, 12, 13, 17, 29, 34)
 _TELLING_OF_BRACKETS = (
     *(f"source={source}" for source in ("ARMED_STOP", "EXCHANGE_BRACKET_TP", "POSITION_MONITOR_SOFT", "MANUAL")),
     *(f"source={source}" for source in ("POSITION_MONITOR_HARD", "POSITION_MONITOR_TP", "POSITION_MONITOR_SIGNAL")),
