@@ -4,6 +4,7 @@ and the local venue, on the venue's clock."""
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -11,11 +12,16 @@ from typing import Any
 import pytest
 
 from functions.runtime import Runtime
+from holdfast.core.market import Side
+from holdfast.core.requests import EntryRequest, Origin
 from holdfast.deployed import Function, queue_name, secret_name
+from holdfast.jobs.execute import execute
 from holdfast.jobs.schedule import TickMessage, encode
 from holdfast.state.accounts import Account, Accounts
 from holdfast.state.aws import AwsClients
+from holdfast.state.brackets import Brackets
 from holdfast.state.dynamodb import DynamoStore
+from holdfast.state.requests import Requests
 from holdfast.state.tables import TableNames
 from local.aws.stand_in import LocalAws
 from tests.functions.permitted import permitted
@@ -99,6 +105,25 @@ class Deployed:
     def message(self, late_ms: int = 0, account: str = ACCOUNT, follow_up: bool = False) -> str:
         at = datetime.fromtimestamp((self.made.clock.now_ms() - late_ms) / 1000, UTC)
         return encode(TickMessage(account, at.isoformat(), follow_up))
+
+    def enter(self) -> None:
+        """A position of 40 contracts of M-1 at 51 cents, opened by execute on the same tables."""
+        now_ms = self.made.clock.now_ms()
+        request = EntryRequest(
+            request_id="r1",
+            account=ACCOUNT,
+            market="M-1",
+            side=Side.BUY,
+            origin=Origin.COMMAND,
+            requested_at_ms=now_ms,
+            expires_at_ms=now_ms + 60_000,
+            size="40",
+        )
+        assert Requests(self.store, ACCOUNT).put(request, now_ms)
+        account, ports = self.handler.handle.runtime._account(ACCOUNT)
+        # What the other job does, which may more.
+        execute(account, replace(ports, store=self.store), self.made.clock)
+        assert Brackets(self.store, ACCOUNT).open().keys() == {"M-1"}
 
     def switch(self, **values: str) -> None:
         for name, text in values.items():

@@ -1,17 +1,12 @@
 """The brackets function: one tick per message, two a minute, and a position that it exits."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
 from functions.brackets import handler
 from holdfast.core.bracket import ExitSource
-from holdfast.core.market import Side
-from holdfast.core.requests import EntryRequest, Origin
-from holdfast.jobs.execute import execute
 from holdfast.state.brackets import Brackets
-from holdfast.state.requests import Requests
 from local.aws.stand_in import LocalAws
 from tests.functions.deployed import Deployed, deployed_job
 from tests.jobs.world import ACCOUNT
@@ -23,30 +18,10 @@ def deployed(local_aws: LocalAws, stage: str, monkeypatch: pytest.MonkeyPatch) -
         yield ready
 
 
-def enter(deployed: Deployed) -> None:
-    """A position of 40 contracts at 51 cents, opened by execute on the same tables."""
-    now_ms = deployed.made.clock.now_ms()
-    request = EntryRequest(
-        request_id="r1",
-        account=ACCOUNT,
-        market="M-1",
-        side=Side.BUY,
-        origin=Origin.COMMAND,
-        requested_at_ms=now_ms,
-        expires_at_ms=now_ms + 60_000,
-        size="40",
-    )
-    assert Requests(deployed.store, ACCOUNT).put(request, now_ms)
-    account, ports = deployed.handler.handle.runtime._account(ACCOUNT)
-    # What the other job does, which may more.
-    execute(account, replace(ports, store=deployed.store), deployed.made.clock)
-    assert Brackets(deployed.store, ACCOUNT).open().keys() == {"M-1"}
-
-
 def test_a_message_checks_the_brackets_and_its_duplicate_does_not(
     deployed: Deployed, caplog: pytest.LogCaptureFixture
 ) -> None:
-    enter(deployed)
+    deployed.enter()
     deployed.made.book("M-1", 43, 45)
     deployed.made.clock.sleep_ms(5_000)
     message = deployed.message()
