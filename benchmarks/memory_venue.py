@@ -1,6 +1,6 @@
 """The venue port without a venue: books and orders from memory, every write accepted and counted."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.workload import COSTS, capabilities
@@ -82,8 +82,8 @@ class MemoryVenue:
             books[market] = OrderBook(market, bids, asks, now_ms)
         return books
 
-    def price_evidence(self, markets: Sequence[str], since_ms: int) -> dict[str, PriceEvidence]:
-        return {}
+    def price_evidence(self, markets: Sequence[str], since_ms: int) -> Iterator[tuple[str, PriceEvidence]]:
+        return iter(())
 
     def candles(self, market: str, minutes: int, count: int) -> list[Candle]:
         return []

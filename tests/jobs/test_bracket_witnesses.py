@@ -7,10 +7,10 @@ import pytest
 
 from holdfast.core.bracket import ExitSource, NakedClass
 from holdfast.core.market import Side
-from local.venues.kalshi import FaultKind
-from tests.jobs.bracket_life import LAST_TRADES, PLACE, Life, life
+from local.venues.kalshi import Fault, FaultKind
+from tests.jobs.bracket_life import BOOKS, LAST_TRADES, PLACE, Life, life
 from tests.jobs.bracket_world import Protected
-from tests.jobs.world import world
+from tests.jobs.world import World, world
 
 OUTCOMES = pytest.mark.parametrize("no", [False, True], ids=["yes", "no"])
 WIDE = ((30, 500),)
@@ -144,19 +144,36 @@ def test_nobody_is_asked_while_nothing_is_due() -> None:
         lived.assert_over(ExitSource.ARMED_STOP)
 
 
+def several(made: World, size: str) -> list[Protected]:
+    """As many positions as there are markets, each of `size`."""
+    for market in made.markets:
+        made.configs.remove(market)
+    made.switch(max_trade_size="100")
+    lives = [Protected(made, market) for market in made.markets]
+    for number, one in enumerate(lives):
+        one._asked = 100 * number
+        one.ask(size=size)
+    made.tick(after_ms=1_000)
+    lives[0].check()
+    assert set(lives[0].brackets.open()) == set(made.markets)
+    return lives
+
+
+def wide(made: World, market: str) -> None:
+    """A book too wide to be trusted, in which somebody else has just sold."""
+    made.exchange.apply_snapshot(market, [(3_000, 50_000)], [(5_500, 50_000)])
+    made.exchange.apply_trade(market, 3_200, 100, Side.SELL)
+
+
+def held(made: World) -> list[str]:
+    return [holding.ticker for holding in made.books.positions if holding.size]
+
+
 def test_what_is_sure_is_sold_before_anybody_is_asked_about_the_rest() -> None:
     """A read of trades that hangs for seconds must not hold up a stop that needs none."""
     with world(markets=2) as made:
-        for market in made.markets:
-            made.configs.remove(market)
-        lives = [Protected(made, market) for market in made.markets]
-        for number, one in enumerate(lives):
-            one._asked = 100 * number
-            one.ask(size="20")
-        made.tick(after_ms=1_000)
-        lives[0].check()
-        made.exchange.apply_snapshot("M-1", [(3_000, 50_000)], [(5_500, 50_000)])
-        made.exchange.apply_trade("M-1", 3_200, 100, Side.SELL)
+        lives = several(made, "20")
+        wide(made, "M-1")
         made.book("M-2", 43, 45)
         lives[0].check(after_ms=10_000)
         assert not any(holding.size for holding in made.books.positions), "both in one tick"
@@ -164,3 +181,45 @@ def test_what_is_sure_is_sold_before_anybody_is_asked_about_the_rest() -> None:
         assert sold == ["M-2", "M-1"]
         assert made.exchange.calls[LAST_TRADES] == 1
         assert made.exchange.calls[PLACE] >= 2
+
+
+@pytest.mark.parametrize("kind", [FaultKind.ERROR_BEFORE, FaultKind.MALFORMED, FaultKind.RATE_LIMITED])
+def test_market_whose_trades_can_not_be_read_takes_no_witness_from_another(kind: FaultKind) -> None:
+    """Each market is a call of its own: the error of the last one threw away what was read of all others, each tick."""
+    with world(markets=3) as made:
+        lives = several(made, "20")
+        for market in made.markets:
+            wide(made, market)
+        made.exchange.faults.add(Fault(kind, LAST_TRADES, skip=2))
+        lives[0].check(after_ms=10_000)
+        assert held(made) == ["M-3"]
+        assert [event["markets"] for event in made.events("EVIDENCE_UNREADABLE")] == [1]
+
+
+def test_refused_read_of_trades_ends_no_stop_that_is_under_way() -> None:
+    """A 429 keeps exits for half a second; the tick gave the rest of the position up for the next one."""
+    with world(markets=2) as made:
+        made.switch(max_exit_slice="10")
+        lives = several(made, "100")
+        wide(made, "M-1")
+        made.exchange.apply_snapshot("M-2", [(4_000, 50_000)], [(4_200, 50_000)])
+        made.exchange.faults.add(Fault(FaultKind.RATE_LIMITED, LAST_TRADES))
+        report = lives[0].check(after_ms=10_000)
+        assert report.ended == ""
+        assert report.protecting.exits_sent > 2, "slice by slice"
+        assert held(made) == ["M-1"]
+
+
+def test_book_that_grew_old_while_trades_were_read_is_sold_to_by_nobody() -> None:
+    with life() as lived:
+        lived.made.switch(price_stale_seconds="30")
+        lived.protected()
+        lived.bids(*WIDE, asks=FAR)
+        lived.fault(FaultKind.SLOW, BOOKS, wait_ms=20_000)
+        lived.fault(FaultKind.SLOW, LAST_TRADES, wait_ms=11_000)
+        lived.made.clock.sleep_ms(1_000)
+        lived.sold_by_others(32)
+        assert_blind(lived, after_ms=0)
+        lived.sold_by_others(32)
+        lived.check()
+        lived.assert_over(ExitSource.POSITION_MONITOR_HARD)

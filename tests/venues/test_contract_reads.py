@@ -208,16 +208,15 @@ def test_the_last_trade_comes_with_the_earliest_time_that_it_can_have_been_made(
     world.pass_ms(600_000)
     looked_ms = world.clock.now_ms()
     world.venue.books([world.market])
-    old = world.venue.price_evidence([world.market], looked_ms - 60_000).get(world.market)
+    old = dict(world.venue.price_evidence([world.market], looked_ms - 60_000)).get(world.market)
     assert old is None or old.last_trade is None or old.last_trade.at_ms < looked_ms - 60_000
     world.pass_ms(10_000)
     world.trade(3_200, 2, Side.SELL)
     made_ms = world.clock.now_ms()
     world.pass_ms(10_000)
     for _ in range(2):
-        trade = world.venue.price_evidence([world.market, world.unknown_market], made_ms - 60_000)[
-            world.market
-        ].last_trade
+        found = dict(world.venue.price_evidence([world.market, world.unknown_market], made_ms - 60_000))
+        trade = found[world.market].last_trade
         assert trade is not None
         assert trade.price == 3_200
         assert looked_ms <= trade.at_ms <= made_ms
@@ -228,7 +227,7 @@ def test_where_the_other_outcome_has_a_book_it_is_told_together_with_ours(world:
     world.venue.market_rules([world.market])
     world.show_book(bids=[(3_000, 5)], asks=[(5_500, 5)])
     world.trade(3_200, 2, Side.SELL)
-    evidence = world.venue.price_evidence([world.market], world.clock.now_ms() - 60_000)[world.market]
+    evidence = dict(world.venue.price_evidence([world.market], world.clock.now_ms() - 60_000))[world.market]
     if not world.venue.books([world.market])[world.market].mirror:
         assert (evidence.book, evidence.mirror) == (None, None)
         return

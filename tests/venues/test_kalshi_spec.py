@@ -59,7 +59,7 @@ def test_every_request_that_we_send_fits_the_spec(spec: KalshiSpec, subaccount: 
         *(venue.connect, venue.status, venue.open_orders, venue.positions, venue.balance),
         *(lambda: venue.market_rules(["A", "B"]), lambda: venue.books(["A", "B"])),
         *(lambda: venue.recent_orders(NOW_MS), lambda: venue.fills(NOW_MS), lambda: venue.settlements(NOW_MS)),
-        *(lambda: venue.find_order("o-1", "M"), lambda: venue.price_evidence(["A"], NOW_MS)),
+        *(lambda: venue.find_order("o-1", "M"), lambda: dict(venue.price_evidence(["A"], NOW_MS))),
         lambda: venue.candles("A", 60, 100),
     ]
     for read in reads:

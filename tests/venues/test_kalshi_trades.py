@@ -41,7 +41,7 @@ def test_the_newest_trade_on_the_book_counts(server: ScriptedServer):
         row("0.8800", "2026-11-18T10:00:08Z", ticker="B"),
     ]
     server.script(Reply(body={"trades": rows, "cursor": "more"}))
-    assert venue_at(server.url).price_evidence(["A", "A"], SINCE_MS) == {
+    assert dict(venue_at(server.url).price_evidence(["A", "A"], SINCE_MS)) == {
         "A": PriceEvidence(last_trade=LastTrade(3_200, 1_794_996_002_500))
     }
     [asked] = server.asked
@@ -54,19 +54,19 @@ def test_the_newest_trade_on_the_book_counts(server: ScriptedServer):
 @pytest.mark.parametrize("trades", [[], None])
 def test_no_trade_is_no_evidence(server: ScriptedServer, trades: object):
     server.script(Reply(body={"trades": trades, "cursor": ""}))
-    assert venue_at(server.url).price_evidence(["A"], SINCE_MS) == {}
+    assert dict(venue_at(server.url).price_evidence(["A"], SINCE_MS)) == {}
 
 
 def test_a_market_that_is_refused_takes_no_other_with_it(server: ScriptedServer):
     server.script(Reply(404, {"error": {"code": "not_found"}}), Reply(body={"trades": [row("0.3200", "", ticker="B")]}))
-    assert set(venue_at(server.url).price_evidence(["A", "B"], SINCE_MS)) == {"B"}
+    assert set(dict(venue_at(server.url).price_evidence(["A", "B"], SINCE_MS))) == {"B"}
 
 
 @pytest.mark.parametrize("bad", [{"yes_price_dollars": "x"}, {"created_time": "soon"}])
 def test_a_trade_that_can_not_be_read_is_an_error(server: ScriptedServer, bad: dict[str, str]):
     server.script(Reply(body={"trades": [row("0.3200", "") | bad], "cursor": ""}))
     with pytest.raises(VenueUnavailableError):
-        venue_at(server.url).price_evidence(["A"], SINCE_MS)
+        dict(venue_at(server.url).price_evidence(["A"], SINCE_MS))
 
 
 def test_a_day_of_wide_books_does_not_spend_every_read_and_leaves_nobody_out(server: ScriptedServer):
@@ -76,7 +76,7 @@ def test_a_day_of_wide_books_does_not_spend_every_read_and_leaves_nobody_out(ser
     markets = [f"M{number:02d}" for number in range(MOST_MARKETS + 5)]
     for _ in range(2):
         server.script(*[Reply(body={"trades": [], "cursor": ""})] * MOST_MARKETS)
-        venue.price_evidence(markets, SINCE_MS)
+        assert dict(venue.price_evidence(markets, SINCE_MS)) == {}
         clock.sleep_ms(30_000)
     asked = asked_for(server)
     assert len(asked) == 2 * MOST_MARKETS

@@ -104,7 +104,7 @@ def test_both_tokens_books_come_from_one_request(server: ScriptedServer):
     venue = venue_that_knows(server)
     other = book(NO, bids=[{"price": "0.45", "size": "1"}], asks=[{"price": "0.46", "size": "9"}])
     server.script(Reply(200, [book(YES), other]))
-    found = venue.price_evidence([YES], NOW_MS)
+    found = dict(venue.price_evidence([YES], NOW_MS))
     assert len(server.asked) == len(RULES) + 1
     assert set(found) == {YES}
     evidence = found[YES]
@@ -117,8 +117,8 @@ def test_both_tokens_books_come_from_one_request(server: ScriptedServer):
 def test_a_token_whose_other_one_is_missing_has_no_second_book(server: ScriptedServer):
     venue = venue_that_knows(server)
     server.script(Reply(200, [book(YES)]), Reply(200, [book(NO)]))
-    evidence = venue.price_evidence([YES], NOW_MS)[YES]
+    evidence = dict(venue.price_evidence([YES], NOW_MS))[YES]
     assert evidence.mirror is None
     assert evidence.book is not None
     assert evidence.book.mirror == NO
-    assert venue.price_evidence([YES], NOW_MS) == {}
+    assert dict(venue.price_evidence([YES], NOW_MS)) == {}

@@ -36,6 +36,7 @@ from holdfast.jobs.writes import Writes
 from holdfast.state.brackets import Brackets
 from holdfast.state.switch_set import Switches
 from holdfast.telemetry.port import Level
+from holdfast.venues.port import PriceEvidence
 
 MOST_PASSES = 12
 
@@ -160,30 +161,41 @@ class Protecting:
         markets = {bracket.market for bracket in known.values()} | {stored.position.market for stored in found}
         wanted = sorted(market for market in markets if account.net(market) and (hot is None or market in hot))
         books = without_ours(self._books(wanted), view.open_orders)
-        for bracket in adopting.adopt(found, books):
-            known[bracket.market] = bracket
-            self.report.adopted += 1
+        adopted = adopting.adopt(found, books)
+        known |= {bracket.market: bracket for bracket in adopted}
+        self.report.adopted += len(adopted)
+        bare = len(found) - len(adopted)
         chosen = {market: bracket for market, bracket in known.items() if hot is None or market in hot}
         self.report.brackets = len(known)
         judged = {market: self._judged(bracket, account, books, now_ms) for market, bracket in chosen.items()}
-        worked_out = {market: one for market, one in judged.items() if one is not None}
-        unsure = [m for m, one in worked_out.items() if one.decision.lacks_witness and chosen[m].exit is None]
+        unsure = [m for m, one in judged.items() if one and one.decision.lacks_witness and chosen[m].exit is None]
         # What is sure is sent before anybody is asked about the rest.
-        is_put_off = hot is None and any(one.step.exit for one in worked_out.values())
-        if unsure and not is_put_off:
-            judged |= self._heard(unsure, chosen, account, books, now_ms)
-        self._say_blind(judged)
-        steps = {market: one.step for market, one in judged.items() if one is not None}
+        sure = {market: one for market, one in judged.items() if market not in unsure}
+        again = self._carry_out(view, account, chosen, sure)
+        if unsure:
+            rest = {market: judged[market] for market in unsure} | self._heard(unsure, chosen, account, books)
+            again.add(self._carry_out(view, account, chosen, rest, orphans=False))
+            judged |= rest
         if hot is None:
             failed = sum(one is None and account.net(market) != 0 for market, one in judged.items())
-            self._count_naked(steps, failed + len(found) - self.report.adopted)
-        again = self._stepping.carry_out(view, account, chosen, steps)
-        for market in unsure if is_put_off else ():
-            again.soon(market, 0)
+            self._count_naked(judged, failed + bare)
         return again
 
-    def _count_naked(self, steps: Mapping[str, Step], refused: int) -> None:
-        self.report.naked = Counter(one.naked for one in steps.values() if one.naked)
+    def _carry_out(
+        self,
+        view: AccountView,
+        account: Account,
+        known: Mapping[str, Bracket],
+        judged: Mapping[str, "Judged | None"],
+        *,
+        orphans: bool = True,
+    ) -> Again:
+        self._say_blind(judged)
+        steps = {market: one.step for market, one in judged.items() if one is not None}
+        return self._stepping.carry_out(view, account, known, steps, orphans=orphans)
+
+    def _count_naked(self, judged: Mapping[str, "Judged | None"], refused: int) -> None:
+        self.report.naked = Counter(one.step.naked for one in judged.values() if one and one.step.naked)
         if refused:
             self.report.naked[NakedClass.REFUSED] += refused
 
@@ -193,20 +205,22 @@ class Protecting:
         known: Mapping[str, Bracket],
         account: Account,
         books: Mapping[str, OrderBook],
-        now_ms: int,
     ) -> dict[str, "Judged | None"]:
         """These brackets judged again, with what else the venue says of their prices; without those it says nothing of.
 
-        Whatever goes wrong leaves them blind, and stops nobody else's protection.
+        Whatever goes wrong leaves those blind that nothing was read of, and stops nobody else's protection.
         """
-        since_ms = now_ms - self._exit_rules.stale_after_ms
+        found: dict[str, PriceEvidence] = {}
         try:
-            found = self._ports.venue.price_evidence(unsure, since_ms)
+            since_ms = self._clock.now_ms() - self._exit_rules.stale_after_ms
+            for market, said in self._ports.venue.price_evidence(unsure, since_ms):
+                found[market] = said
         except (VenueError, BudgetExhaustedError) as error:
             if isinstance(error, VenueRateLimitedError):
                 back_off(self._ports, self._account)
-            self._event("EVIDENCE_UNREADABLE", Level.WARNING, error=str(error), markets=len(unsure))
-            return {}
+            self._event("EVIDENCE_UNREADABLE", Level.WARNING, error=str(error), markets=len(unsure) - len(found))
+        # Reads take time, and a book that has grown old meanwhile is no price any more.
+        now_ms = self._clock.now_ms()
         read = {book.market: book for said in found.values() for book in (said.book, said.mirror) if book is not None}
         books = {**books, **without_ours(read, account.view.open_orders)}
         judged: dict[str, Judged | None] = {}

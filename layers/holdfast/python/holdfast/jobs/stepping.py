@@ -50,6 +50,11 @@ class Again:
         self.markets.add(market)
         self.wait_ms = min(self.wait_ms, max(wait_ms, 0))
 
+    def add(self, other: "Again") -> None:
+        """And what else needs one."""
+        self.markets |= other.markets
+        self.wait_ms = min(self.wait_ms, other.wait_ms)
+
 
 class Stepping:
     """Carries out the steps of one pass after another within one tick of one account.
@@ -80,16 +85,23 @@ class Stepping:
         self.exits_sent = 0
 
     def carry_out(
-        self, view: AccountView, account: Account, before: Mapping[str, Bracket], steps: Mapping[str, Step]
+        self,
+        view: AccountView,
+        account: Account,
+        before: Mapping[str, Bracket],
+        steps: Mapping[str, Step],
+        *,
+        orphans: bool = True,
     ) -> Again:
-        """One pass. `before` are the brackets as they were read, by market; returns what needs another pass."""
+        """One pass, or the part of it that `steps` are; returns what needs another one. `before` are the brackets as
+        they were read, by market; `orphans` False where an earlier part of the pass ended those."""
         again = Again()
         stored = self.saving.store(before, steps, account)
         work, claimed = ProtectiveWork(), dict[str, Bracket]()
         for market, bracket in stored.items():
             self._add(work, claimed, bracket, steps[market], is_current=view.is_current)
             self._follow(bracket, steps[market], again)
-        if view.is_current:
+        if view.is_current and orphans:
             work.excess += self._orphans(account, before)
         work.resends = self._resends(view, account, [market for market in stored if steps[market].resend])
         executor = ProtectiveExecutor(

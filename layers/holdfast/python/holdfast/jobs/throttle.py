@@ -42,6 +42,7 @@ class Throttle:
         self._telemetry = telemetry
         self._jitter = jitter
         self._buckets: dict[str, Bucket] = {}
+        self._read_bucket = ""
         self._costs: Costs | None = None
         self._owed: Counter[str] = Counter()
         self._known: dict[str, StoredBucket] = {}
@@ -55,7 +56,7 @@ class Throttle:
     def configure(self, capabilities: Capabilities) -> None:
         """Use what the venue says of the account's tier, and pay for the reads that asked it."""
         self._buckets = {bucket.name: bucket for bucket in (capabilities.read_bucket, capabilities.write_bucket)}
-        self._costs = capabilities.costs
+        self._costs, self._read_bucket = capabilities.costs, capabilities.read_bucket.name
         owed, self._owed = self._owed, Counter()
         for bucket, tokens in owed.items():
             self.take(bucket, tokens, exit=True)
@@ -104,14 +105,18 @@ class Throttle:
     def take(self, bucket: str, tokens: int, *, exit: bool = False) -> None:
         """Take tokens in one conditional write, waiting for a non-exit while the tick's allowance lasts.
 
-        Raises BudgetExhaustedError when the wait would be longer; nothing is taken then.
+        An exit waits for nothing but its reads, after a 429. Raises BudgetExhaustedError when the wait would be longer;
+        nothing is taken then.
         """
         for _ in range(_MAX_CONFLICTS):
             stored = self._read(bucket)
             now_ms = self._clock.now_ms()
             state = stored.state if stored else full(self._buckets[bucket], now_ms)
             grant = take(state, self._buckets[bucket], tokens, now_ms, reserve=self._reserve(bucket), exit=exit)
-            if grant.state is None:
+            if grant.state is None and exit and bucket == self._read_bucket:
+                self._wait_for_exits(bucket, tokens, grant.wait_ms)
+                self._known.pop(bucket, None)
+            elif grant.state is None:
                 self._wait(bucket, tokens, grant.wait_ms, backing_off=state.backoff_until_ms > now_ms)
                 self._known.pop(bucket, None)
             elif self._store_state(bucket, grant.state, stored):
@@ -180,6 +185,16 @@ class Throttle:
             raise BudgetExhaustedError(bucket, tokens, wait_ms)
         self._telemetry.metric("RateLimitWait", wait_ms, Unit.MILLISECONDS, bucket=bucket)
         self._allowance_ms -= wait_ms
+        self.waited_ms += wait_ms
+        self._clock.sleep_ms(wait_ms)
+
+    def _wait_for_exits(self, bucket: str, tokens: int, wait_ms: int) -> None:
+        """Sleep until the venue may be read again for the exits' sake: half a second after a 429 at most.
+
+        Whoever gave up here would look at nobody's stop before the next tick, half a minute later.
+        """
+        self._event("RATE_LIMIT", bucket=bucket, tokens=tokens, wait_ms=wait_ms, waited=True)
+        self._telemetry.metric("RateLimitWait", wait_ms, Unit.MILLISECONDS, bucket=bucket)
         self.waited_ms += wait_ms
         self._clock.sleep_ms(wait_ms)
 

@@ -4,7 +4,7 @@ Writes never raise for what the venue answered: each item gets a typed outcome, 
 `Unknown`. Reads raise a VenueError; an error is never an empty list. An adapter never retries a write.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -183,11 +183,12 @@ class Venue(Protocol):
         """
         ...
 
-    def price_evidence(self, markets: Sequence[str], since_ms: int) -> dict[str, PriceEvidence]:
+    def price_evidence(self, markets: Sequence[str], since_ms: int) -> Iterator[tuple[str, PriceEvidence]]:
         """What else there is to judge these markets' books by, as far as trades since then tell.
 
         Asked only for books in which a stop may be due and which can't be trusted alone. As few requests as the venue
-        allows; a market of which it says nothing is absent from the answer.
+        allows; a market of which it says nothing is left out. Each market as soon as it was read: an error of the next
+        one (raised here as of any read) takes nothing from it.
         """
         ...
 

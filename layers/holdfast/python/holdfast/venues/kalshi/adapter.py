@@ -1,6 +1,6 @@
 """Kalshi as a venue: the port's methods, each handed to the part that speaks its messages."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter_ns
 
 from holdfast.clock import Clock
@@ -96,7 +96,7 @@ class KalshiVenue:
         """See the port."""
         return self._markets.books(markets)
 
-    def price_evidence(self, markets: Sequence[str], since_ms: int) -> dict[str, PriceEvidence]:
+    def price_evidence(self, markets: Sequence[str], since_ms: int) -> Iterator[tuple[str, PriceEvidence]]:
         """See the port: the last trade on the book."""
         return self._trades.price_evidence(markets, since_ms)
 

@@ -4,7 +4,7 @@ The list of markets says a last price too, for a hundred markets in one call, bu
 metadata. Trades say it, one market a call: with no market named the list is of the whole exchange.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlencode
 
 import msgspec
@@ -34,10 +34,9 @@ class TradeReads:
         self._client, self._clock = client, clock
         self._asked_at_ms: dict[str, int] = {}
 
-    def price_evidence(self, markets: Sequence[str], since_ms: int) -> dict[str, PriceEvidence]:
-        """See the port. A market whose trades the venue refuses to show is absent."""
+    def price_evidence(self, markets: Sequence[str], since_ms: int) -> Iterator[tuple[str, PriceEvidence]]:
+        """See the port. A market whose trades the venue refuses to show is left out."""
         waiting = sorted(dict.fromkeys(markets), key=lambda market: self._asked_at_ms.get(market, 0))
-        found = {}
         for market in waiting[:MOST_MARKETS]:
             self._asked_at_ms[market] = self._clock.now_ms()
             try:
@@ -45,8 +44,7 @@ class TradeReads:
             except VenueRefusedError:
                 continue
             if trade is not None:
-                found[market] = PriceEvidence(last_trade=trade)
-        return found
+                yield market, PriceEvidence(last_trade=trade)
 
     def _last_trade(self, market: str, since_ms: int) -> LastTrade | None:
         """The newest trade since then on the book: a block trade is agreed elsewhere, at a price of its own."""

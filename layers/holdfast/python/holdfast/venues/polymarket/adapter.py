@@ -1,6 +1,6 @@
 """Polymarket as a venue: the port's methods, each handed to the part that speaks its messages."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter_ns
 
 import msgspec
@@ -123,7 +123,7 @@ class PolymarketVenue:
         """See the port."""
         return self._markets.books(markets)
 
-    def price_evidence(self, markets: Sequence[str], since_ms: int) -> dict[str, PriceEvidence]:
+    def price_evidence(self, markets: Sequence[str], since_ms: int) -> Iterator[tuple[str, PriceEvidence]]:
         """See the port: each token's book with that of the other one. When trades were made the venue does not say."""
         return self._markets.price_evidence(markets)
 

@@ -137,15 +137,14 @@ class MarketReads:
                 self._heed_tick(row)
         return found
 
-    def price_evidence(self, markets: Sequence[str]) -> dict[str, PriceEvidence]:
+    def price_evidence(self, markets: Sequence[str]) -> Iterator[tuple[str, PriceEvidence]]:
         """The books of these tokens again, each with that of its condition's other token from the same request."""
         tokens = [token for market in markets for token in (market, self._mirrors.get(market, "")) if token]
         books = self.books(tokens)
-        return {
-            market: PriceEvidence(books[market].last_trade, books[market], books.get(books[market].mirror))
-            for market in markets
-            if market in books
-        }
+        for market in markets:
+            if market in books:
+                book = books[market]
+                yield market, PriceEvidence(book.last_trade, book, books.get(book.mirror))
 
     def _is_fresh(self, market: str) -> bool:
         facts = self._facts.get(market)
