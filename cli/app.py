@@ -1,26 +1,46 @@
 """Every command, and what becomes of its errors."""
 
 import sys
+from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError
 from typer.exceptions import Abort, TyperException
 
 from cli import accounts, brackets, entries, markets, redeem, switches
+from cli.account_sync import sync_accounts
 from cli.credentials import derive_credentials
 from cli.demo import demo
 from cli.importing import import_positions
 from cli.output import warn
+from cli.regions import REGIONS_VARIABLE, choose
 from cli.validate import validate
 from holdfast.core.errors import ConditionFailedError, HoldfastError, InvalidInputError, SwitchesInvalidError
 
 app = typer.Typer(
-    help="Holdfast: order execution and exit protection for trading bots.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+@app.callback()
+def in_regions(
+    region: Annotated[
+        str,
+        typer.Option(
+            metavar="REGION[,REGION]",
+            envvar=REGIONS_VARIABLE,
+            help="Work on these AWS regions alone; else on those of the accounts in ./cdk.json, else on AWS_REGION.",
+        ),
+    ] = "",
+) -> None:
+    """Holdfast: order execution and exit protection for trading bots."""
+    choose(region)
+
+
 accounts.app.command("derive-credentials")(derive_credentials)
+accounts.app.command("sync")(sync_accounts)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(markets.app, name="markets")
 app.add_typer(redeem.app, name="redeem")

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from cli.output import say, show
-from cli.stage import DEFAULT_STAGE, AccountOption, Stage, StageOption
+from cli.regions import stage_of
+from cli.stage import DEFAULT_STAGE, AccountOption, StageOption
 from holdfast.assembly import nets_outcomes, price_terms
 from holdfast.clock import SystemClock
 from holdfast.core.blacklist import BlacklistPolicy
@@ -44,7 +45,7 @@ _CLOSED = (
 @app.command("list")
 def list_brackets(account: AccountOption, stage: StageOption = DEFAULT_STAGE) -> None:
     """Show the open brackets: what is held, where it exits, and what is wrong. Prices are those of what is held."""
-    where = Stage(stage)
+    where = stage_of(stage, account)
     record = where.account(account)
     scale, _ = price_terms(record)
     positions = Ledger(where.store, record.account_id).positions()
@@ -69,7 +70,7 @@ def list_trades(
     stage: StageOption = DEFAULT_STAGE,
 ) -> None:
     """Show the closed positions, latest first: which layer closed each, at what price, and what it brought."""
-    where = Stage(stage)
+    where = stage_of(stage, account)
     record = where.account(account)
     scale, _ = price_terms(record)
     trades = Brackets(where.store, record.account_id).trades()
@@ -94,7 +95,7 @@ def resume(
 
     Where the reason is still there, the next tick calls again.
     """
-    where = Stage(stage)
+    where = stage_of(stage, account)
     record = where.account(account)
     scale, _ = price_terms(record)
     beside = scale.size(foreign, "--foreign") if foreign else 0
@@ -117,7 +118,7 @@ def resume(
 @app.command("blacklist")
 def list_blacklist(account: AccountOption, stage: StageOption = DEFAULT_STAGE) -> None:
     """Show the markets that are refused after their stop losses, and until when."""
-    where = Stage(stage)
+    where = stage_of(stage, account)
     record = where.account(account)
     switches, problems = check(read_texts(where.parameters, where.name, record.account_id))
     if switches is None:
@@ -134,7 +135,7 @@ def list_blacklist(account: AccountOption, stage: StageOption = DEFAULT_STAGE) -
 @app.command("lift")
 def lift(market: MarketArgument, account: AccountOption, stage: StageOption = DEFAULT_STAGE) -> None:
     """Forget the stop losses of a market: it may be entered again."""
-    where = Stage(stage)
+    where = stage_of(stage, account)
     name, _ = instrument(market)
     forgotten = Blacklist(where.store, where.account(account).account_id).lift(name)
     if not forgotten:

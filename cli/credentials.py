@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from cli.output import say
-from cli.stage import DEFAULT_STAGE, Stage, StageOption
+from cli.regions import stage_of
+from cli.stage import DEFAULT_STAGE, StageOption
 from holdfast.assembly import KMS_KEY, polymarket_signer
 from holdfast.clock import SystemClock
 from holdfast.core.errors import HoldfastError, InvalidInputError, StoreError
@@ -41,7 +42,7 @@ def derive_credentials(
 
     Those that the venue has for the key and the number already are derived again, so it can be repeated.
     """
-    where = Stage(stage)
+    where = stage_of(stage, account)
     record = where.account(account)
     if record.venue != "polymarket":
         raise InvalidInputError(f"venue of account {account}", record.venue, "polymarket; others hand out their keys")

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from cli.output import say, show
-from cli.stage import DEFAULT_STAGE, AccountOption, Stage, StageOption
+from cli.regions import stage_of
+from cli.stage import DEFAULT_STAGE, AccountOption, StageOption
 from holdfast.clock import SystemClock
 from holdfast.core.discovery import ListedMarket, MarketQuery
 from holdfast.core.errors import InvalidInputError
@@ -40,7 +41,7 @@ def discover(
     stage: StageOption = DEFAULT_STAGE,
 ) -> None:
     """Look for markets at the account's venue, in the order in which it lists them. Nothing is written."""
-    opened = Stage(stage)
+    opened = stage_of(stage, account)
     now_ms = SystemClock().now_ms()
     within_ms = _duration_ms(closes_within)
     with opened.venue(opened.account(account)) as venue:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.output import say, show
+from cli.regions import stage_of
 from cli.stage import DEFAULT_STAGE, AccountOption, Stage, StageOption
 from holdfast.assembly import price_terms
 from holdfast.clock import SystemClock
@@ -58,7 +59,7 @@ def enter(
     stage: StageOption = DEFAULT_STAGE,
 ) -> None:
     """Ask the execute job to open a position. Without size and amount it is as large as the limits allow."""
-    opened = Stage(stage)
+    opened = stage_of(stage, account)
     scale, _ = price_terms(opened.account(account))
     _check_above_zero(scale, size, amount, limit)
     name, side = instrument(market)
@@ -88,7 +89,7 @@ def leave(
     stage: StageOption = DEFAULT_STAGE,
 ) -> None:
     """Ask the bracket-status job to close a market's position. MARKET alone means whichever outcome is held."""
-    opened = Stage(stage)
+    opened = stage_of(stage, account)
     name, side = instrument(market)
     brackets = Brackets(opened.store, opened.account(account).account_id).open()
     bracket = brackets.get(name)
@@ -111,7 +112,7 @@ def leave(
 @app.command("list")
 def list_requests(account: AccountOption, stage: StageOption = DEFAULT_STAGE) -> None:
     """Show the requests of the last two weeks and what became of them, latest first."""
-    opened = Stage(stage)
+    opened = stage_of(stage, account)
     known = Requests(opened.store, opened.account(account).account_id).known()
     show(("request", "by", "what", "requested", "state", "since", "why"), [_row(stored) for stored in known])
 

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from cli.output import say, show, warn
-from cli.stage import DEFAULT_STAGE, AccountOption, Stage, StageOption
+from cli.regions import stage_of
+from cli.stage import DEFAULT_STAGE, AccountOption, StageOption
 from holdfast.clock import SystemClock
 from holdfast.core.errors import InvalidInputError, SwitchesInvalidError
 from holdfast.core.importing import ForeignPosition, read_positions
@@ -32,7 +33,7 @@ def import_positions(
     The venue must hold each of them. What Holdfast knows already is left as it is, so that a second run changes
     nothing. Exit code 1 where one is refused.
     """
-    where = Stage(stage)
+    where = stage_of(stage, account)
     record = where.account(account)
     switches, problems = check(read_texts(where.parameters, where.name, record.account_id))
     if switches is None:

@@ -8,7 +8,8 @@ from msgspec import structs
 
 from cli.discover import discover
 from cli.output import say, show
-from cli.stage import DEFAULT_STAGE, AccountOption, Stage, StageOption, assignments
+from cli.regions import stage_of
+from cli.stage import DEFAULT_STAGE, AccountOption, StageOption, assignments
 from holdfast.state.markets import DEFAULT_STRATEGY, MODES, MarketConfig, MarketConfigs, load_strategy
 
 app = typer.Typer(help="Markets: which ones an account works, and how.", no_args_is_help=True)
@@ -82,7 +83,7 @@ def disable_market(market: MarketArgument, account: AccountOption, stage: StageO
 
 
 def _configs(stage: str, account: str) -> MarketConfigs:
-    opened = Stage(stage)
+    opened = stage_of(stage, account)
     return MarketConfigs(opened.store, opened.account(account).account_id)
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 import typer
 
 from cli.output import say, show, warn
+from cli.regions import stage_of
 from cli.stage import DEFAULT_STAGE, AccountOption, Stage, StageOption
 from holdfast.assembly import assemble
 from holdfast.clock import SystemClock
@@ -27,7 +28,7 @@ _SHOWN = frozenset({"REDEEMED", "REDEMPTION_SUBMITTED", "REDEMPTION_UNKNOWN", "R
 @app.command("list")
 def list_redeemable(account: AccountOption, stage: StageOption = DEFAULT_STAGE) -> None:
     """Show what resolved and is still held, what it pays, and where its redemption is. Sends nothing."""
-    where = Stage(stage)
+    where = stage_of(stage, account)
     record = where.account(account)
     ports, redeemer = _opened(where, record, MemoryTelemetry())
     ports.venue.connect()
@@ -52,7 +53,7 @@ def run(account: AccountOption, stage: StageOption = DEFAULT_STAGE) -> None:
 
     What was given up starts anew. One pass of the brackets job under its lease: exit code 1 if it could not run.
     """
-    where = Stage(stage)
+    where = stage_of(stage, account)
     record = where.account(account)
     telemetry = MemoryTelemetry()
     ports, redeemer = _opened(where, record, telemetry)

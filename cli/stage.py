@@ -1,4 +1,4 @@
-"""The stage that a command works on: its tables and parameters, at AWS or where AWS_ENDPOINT_URL says."""
+"""The stage that a command works on, in one region: tables and parameters, at AWS or where AWS_ENDPOINT_URL says."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,24 +28,31 @@ _LONGEST_WAIT_MS = 60_000  # for rate-limit tokens, in all
 
 @dataclass(frozen=True)
 class Stage:
-    """One deployment. Region and credentials come from the environment, as for any AWS program."""
+    """One deployment in one region. Credentials come from the environment, as for any AWS program; so does the region
+    unless one is named."""
 
     name: str
+    in_region: str = ""
+
+    @property
+    def region(self) -> str:
+        """The region's name. Raises InvalidInputError where neither it nor the environment says one."""
+        return self.clients.region
 
     @cached_property
     def store(self) -> DynamoStore:
         """The tables."""
-        return DynamoStore(self._clients.dynamodb, TableNames(self.name), SystemClock())
+        return DynamoStore(self.clients.dynamodb, TableNames(self.name), SystemClock())
 
     @cached_property
     def parameters(self) -> SsmParameters:
         """The switches' parameters."""
-        return SsmParameters(self._clients.ssm)
+        return SsmParameters(self.clients.ssm)
 
     @cached_property
     def secrets(self) -> SecretsManager:
         """The venues' credentials."""
-        return SecretsManager(self._clients.secrets, SystemClock())
+        return SecretsManager(self.clients.secrets, SystemClock())
 
     @property
     def accounts(self) -> Accounts:
@@ -79,8 +86,9 @@ class Stage:
             raise HoldfastError(f"{words}; ask for less, or again in {seconds} s") from error
 
     @cached_property
-    def _clients(self) -> AwsClients:
-        return AwsClients()
+    def clients(self) -> AwsClients:
+        """AWS clients of the region."""
+        return AwsClients(self.in_region)
 
 
 def assignments(texts: list[str], what: str) -> dict[str, str]:

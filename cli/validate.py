@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from cli.output import say, warn
-from cli.stage import DEFAULT_STAGE, Stage, StageOption
+from cli.regions import read_each, say_failed, stage_of, stages
+from cli.stage import DEFAULT_STAGE, StageOption
 from holdfast.assembly import price_terms
 from holdfast.core.alignment import (
     TYPICAL_PRICE,
@@ -34,12 +35,12 @@ def validate(
     Exit code 1 where they do not: entries would be refused. The fees are the highest that the venue charges; a market
     may charge less. Slippage is not counted.
     """
-    where = Stage(stage)
-    accounts = [where.account(account)] if account else where.accounts.list()
-    if not accounts:
+    every = (stage_of(stage, account),) if account else stages(stage)
+    read, unread = read_each(every, lambda one: [one.account(account)] if account else one.accounts.list())
+    if not unread and not any(accounts for _, accounts in read):
         raise InvalidInputError("account", "", "an account that exists: add one with holdfast accounts add")
     failed = False
-    for one in accounts:
+    for where, one in ((where, one) for where, accounts in read for one in accounts):
         switches, problems = check(read_texts(where.parameters, where.name, one.account_id))
         for problem in problems:
             warn(problem)
@@ -50,6 +51,7 @@ def validate(
         found = alignment_of(setup)
         _show(one, setup, found)
         failed = failed or found.has_errors
+    say_failed(unread)
     if failed:
         raise typer.Exit(1)
 

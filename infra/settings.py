@@ -83,11 +83,27 @@ def read(path: Path, **given: object) -> Deployment:
 
     Raises InvalidInputError, also where there is no such file.
     """
+    return deployment({**_context(path), **given})
+
+
+def read_accounts(path: Path, stage: str) -> tuple[Account, ...]:
+    """The accounts alone that a cdk.json says for a stage, in order of id, whatever else may be missing there.
+
+    Raises InvalidInputError.
+    """
+    return _accounts(checked_stage(stage), _context(path).get("accounts"))
+
+
+def names_accounts(path: Path) -> bool:
+    """Whether there is a file that says, or means to say, which accounts there are."""
+    return path.is_file() and '"accounts"' in path.read_text(errors="replace")
+
+
+def _context(path: Path) -> dict[str, Any]:
     try:
-        context = json.loads(path.read_text())["context"]
+        return {**json.loads(path.read_text())["context"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidInputError(str(path), str(error), "a cdk.json with a context") from None
-    return deployment({**context, **given})
 
 
 def deployment(context: Mapping[str, object]) -> Deployment:

@@ -141,6 +141,7 @@ def test_a_ready_polymarket_account_is_ok_in_every_line(holdfast: Holdfast, add:
     assert failed(result) == {}
     found = {check: words for check, (_, words) in lines(result).items()}
     assert found["credentials"] == "accepted, $1,000.00 can be spent"
+    assert found["allowance"] == "the venue's exchanges may take the money"
     assert found["place"] == "seen from IE-L, not blocked"
     assert "writes 800 tokens a second" in found["limits"]
     assert not any(text in result.out for text in polymarket.secret.values())
@@ -152,6 +153,14 @@ def test_a_blocked_place_says_what_to_do(holdfast: Holdfast, add: Add, polymarke
     assert list(todo) == ["place"]
     assert "US-NY" in todo["place"]
     assert "region" in todo["place"]
+
+
+def test_an_exchange_that_may_not_take_the_money_is_named(holdfast: Holdfast, add: Add, polymarket: Polymarket) -> None:
+    polymarket.exchange.operator.set_approved("us", "v2_neg_risk", False)
+    todo = failed(holdfast(f"accounts check {add(polymarket)}"))
+    assert list(todo) == ["allowance"]
+    assert "neg-risk ctf exchange v2 0xe2222d279d744050d28e00520010520000310F59" in todo["allowance"]
+    assert "approve" in todo["allowance"]
 
 
 def test_a_place_that_can_not_be_read_is_not_ok(holdfast: Holdfast, add: Add, polymarket: Polymarket) -> None:

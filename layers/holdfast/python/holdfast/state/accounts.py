@@ -17,14 +17,14 @@ from msgspec import Struct, structs
 
 from holdfast.clock import Clock
 from holdfast.core.errors import ConditionFailedError, InvalidInputError, StoreError
-from holdfast.state.port import Absent, Item, Key, Put, Store, Table
+from holdfast.state.port import Absent, Delete, Item, Key, Put, Store, Table
 from holdfast.state.switch_set import EVERYBODY
 
 VENUES = ("kalshi", "polymarket", "coinbase")
 ENVIRONMENTS = ("production", "demo", "local")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@:-]{1,512}")
-_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
+REGION_PATTERN = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
 _INDEX_PK = "ACCOUNTS"
 _SECRET_FRESH_MS = 600_000
 
@@ -64,7 +64,7 @@ class Account(Struct, frozen=True, kw_only=True):
             # It is not repeated: it may be the secret itself.
             given = "(hidden)" if self.secret_name else ""
             raise InvalidInputError(f"secret_name of account {self.account_id}", given, "a secret's name or ARN")
-        if not _REGION.fullmatch(self.region):
+        if not REGION_PATTERN.fullmatch(self.region):
             raise InvalidInputError(f"region of account {self.account_id}", self.region, "a region such as us-east-1")
         self._check_url("base_url", ("https", "http"))
         self._check_url("ws_url", ("wss", "ws"))
@@ -121,6 +121,10 @@ class Accounts:
             self._store.transact([Put(Table.CONTROL, record, None if replace else Absent()), Put(Table.CONTROL, index)])
         except ConditionFailedError:
             raise InvalidInputError("account", account.account_id, "an id that is not taken yet") from None
+
+    def remove(self, account_id: str) -> None:
+        """Take an account's record away; what it has in the tables stays. Removing what is not there is no error."""
+        self._store.transact([Delete(_key(account_id)), Delete(Key(Table.CONTROL, _INDEX_PK, account_id))])
 
 
 class Secrets(Protocol):

@@ -55,10 +55,15 @@ class OpenOrders(Struct, frozen=True):
 
 
 class Balance(Struct, frozen=True):
-    """Money that can be spent, in money units, in all and per shard."""
+    """Money that can be spent, in money units, in all and per shard.
+
+    `unapproved`: the venue's contracts that may not take the money, so that orders which they would settle are refused
+    until the owner approves them; None where the venue asks for no approvals, or says nothing of them.
+    """
 
     available: int
     by_shard: dict[int, int]
+    unapproved: tuple[str, ...] | None = None
 
 
 class VenuePosition(Struct, frozen=True):

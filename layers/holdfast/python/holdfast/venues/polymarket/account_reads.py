@@ -19,7 +19,7 @@ from holdfast.venues.polymarket.order import SCALE, meant_expiry_ms
 from holdfast.venues.polymarket.pages import rows
 from holdfast.venues.polymarket.results import Result, results_of
 from holdfast.venues.polymarket.signer import SignatureType
-from holdfast.venues.polymarket.typed_data import is_position_id, token_number
+from holdfast.venues.polymarket.typed_data import exchange_names, is_position_id, token_number
 from holdfast.venues.polymarket.wire import (
     BalanceAnswer,
     HoldingRow,
@@ -156,27 +156,39 @@ class AccountReads:
 
     def balance(self) -> Balance:
         """See the port: pUSD in the wallet. What open buys reserve is not taken off: the venue doesn't say."""
-        return Balance(available=self._balance({"asset_type": "COLLATERAL"}) * SCALE.one, by_shard={})
+        answer = self._balance({"asset_type": "COLLATERAL"})
+        return Balance(_size(answer) * SCALE.one, by_shard={}, unapproved=_unapproved(answer))
 
     def holding(self, market: str) -> int:
         """The shares of a token that the venue believes are in the wallet, size units. It learns of them late."""
-        return self._balance(_token_query(market))
+        return _size(self._balance(_token_query(market)))
 
     def refresh_holding(self, market: str) -> None:
         """Make the venue read a token's balance from the chain again. Allowed five times a second at most."""
         query = {**_token_query(market), "signature_type": self._signature_type}
         self._client.read(api.REFRESH, urlencode(query))
 
-    def _balance(self, query: dict[str, str]) -> int:
+    def _balance(self, query: dict[str, str]) -> BalanceAnswer:
         body = self._client.read(api.BALANCE, urlencode({**query, "signature_type": self._signature_type}))
-        answer = decode(_BALANCE, body, api.BALANCE.name)
-        return size_units(answer.balance * _MILLIONTH, "balance")
+        return decode(_BALANCE, body, api.BALANCE.name)
 
     def _order_rows(self, query: dict[str, str]) -> Iterator[OrderRow]:
         return rows(self._client, api.ORDERS, _ORDERS, lambda page: page.data, query)
 
     def _holdings(self) -> Iterator[HoldingRow]:
         return holding_rows(self._client, self._wallet)
+
+
+def _size(answer: BalanceAnswer) -> int:
+    return size_units(answer.balance * _MILLIONTH, "balance")
+
+
+def _unapproved(answer: BalanceAnswer) -> tuple[str, ...] | None:
+    """Those of the exchanges that we sign for whose allowance is stated as nothing; one that is not stated is none."""
+    if not isinstance(answer.allowances, dict):
+        return None
+    stated = {str(spender).lower(): str(amount) for spender, amount in answer.allowances.items()}
+    return tuple(name for address, name in exchange_names().items() if stated.get(address) == "0")
 
 
 class FeesNow:

@@ -56,6 +56,15 @@ _CONTRACTS = {
 }
 
 
+def exchange_names() -> dict[str, str]:
+    """What an account must approve for its money and shares: the exchanges' names by address in small letters."""
+    return {
+        address.lower(): f"{exchange.value} {address}"
+        for exchange, contract in _CONTRACTS.items()
+        for address in contract.address.values()
+    }
+
+
 def keccak256(data: bytes) -> bytes:
     """Ethereum's hash, which is not SHA3-256."""
     return keccak.new(digest_bits=256, data=data).digest()

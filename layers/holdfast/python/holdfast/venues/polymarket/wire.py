@@ -7,7 +7,7 @@ raises VenueUnavailableError with its name; there are no plausible defaults.
 from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, InvalidOperation
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
@@ -150,9 +150,11 @@ class BookRow(Struct, frozen=True):
 
 
 class BalanceAnswer(Struct, frozen=True):
-    """Balance in millionths, of pUSD or of shares."""
+    """Balance in millionths, of pUSD or of shares. `allowances`: by contract, how much of it that may take; for people,
+    so that no form of it holds a balance up."""
 
     balance: Decimal
+    allowances: Any = None
 
 
 class HoldingRow(Struct, frozen=True):

@@ -1,5 +1,9 @@
 """Is an account ready to trade? One line a check, each "ok" or what to do. Nothing secret is shown, and nothing changes
-but the tokens that the reads cost."""
+but the tokens that the reads cost.
+
+The same checks run on the owner's machine and inside a deployed function, whose place, clock and permissions are those
+that count.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -9,9 +13,8 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from cli.stage import Stage
 from holdfast.assembly import KMS_KEY, check_account, open_signer, open_venue, system_jitter
-from holdfast.clock import Clock, SystemClock
+from holdfast.clock import Clock
 from holdfast.core.errors import (
     BudgetExhaustedError,
     HoldfastError,
@@ -26,9 +29,10 @@ from holdfast.core.skew import WARN_OVER_MS, SkewVerdict, certain_skew, judge
 from holdfast.core.windows import VenueMode
 from holdfast.jobs.access import WARN_DAYS, days_left
 from holdfast.jobs.throttle import Throttle
-from holdfast.state.accounts import Account
+from holdfast.state.accounts import Account, Accounts, Secrets
+from holdfast.state.port import Store
 from holdfast.telemetry.memory import MemoryTelemetry
-from holdfast.venues.port import Access, Venue, VenueStatus
+from holdfast.venues.port import Access, Balance, Venue, VenueStatus
 
 Answer = TypeVar("Answer")
 
@@ -57,19 +61,18 @@ class Line(Struct, frozen=True):
     refused: bool = False
 
 
-def check(stage: Stage, account_id: str) -> Iterator[Line]:
+def check(account_id: str, store: Store, secrets: Secrets, clock: Clock) -> Iterator[Line]:
     """Every check of one account, in order. A later one needs earlier ones, so one that fails may be the last.
 
     Raises InvalidInputError where there is no account of that id, StoreError where the tables can't be read.
     """
-    account = _record(stage, account_id)
+    account = _record(Accounts(store), account_id)
     if isinstance(account, Line):
         yield account
         return
-    clock = SystemClock()
-    throttle = Throttle(stage.store, account_id, clock, MemoryTelemetry(), system_jitter)
+    throttle = Throttle(store, account_id, clock, MemoryTelemetry(), system_jitter)
     throttle.begin_tick(_LONGEST_WAIT_MS)
-    venue = _opened(stage, account, clock, throttle)
+    venue = _opened(account, secrets, clock, throttle)
     if not isinstance(venue, Line) or venue.check != "record":
         where = account.base_url or "the venue's own hosts"
         yield Line("record", True, f"{account.venue} {account.environment} at {where}, region {account.region}")
@@ -77,29 +80,30 @@ def check(stage: Stage, account_id: str) -> Iterator[Line]:
         yield venue
         return
     yield Line("secret", True, f"{account.secret_name} can be read, and its keys can be used")
-    signing = _signer_line(stage, account)
+    signing = _signer_line(account, secrets)
     if signing is not None:
         yield signing
     yield from _VenueChecks(account, venue, throttle, clock).lines()
 
 
-def _record(stage: Stage, account_id: str) -> Account | Line:
-    if account_id not in stage.accounts.ids():
-        stage.account(account_id)  # says which there are
+def _record(accounts: Accounts, account_id: str) -> Account | Line:
+    if account_id not in accounts.ids():
+        accounts.get(account_id)  # says which there are
     try:
-        account = stage.account(account_id)
+        account = accounts.get(account_id)
         check_account(account)
     except InvalidInputError as error:
         return Line("record", False, f"{error}; write it again with holdfast accounts add {account_id} --replace")
     return account
 
 
-def _opened(stage: Stage, account: Account, clock: Clock, throttle: Throttle) -> Venue | Line:
+def _opened(account: Account, secrets: Secrets, clock: Clock, throttle: Throttle) -> Venue | Line:
     """The venue's adapter, not yet connected. An error's value is left out: it may be part of the secret."""
     try:
-        return open_venue(account, stage.secrets, clock, throttle)
+        return open_venue(account, secrets, clock, throttle)
     except StoreError as error:
-        words = f"{error}; put a JSON object with the venue's keys into Secrets Manager under that name"
+        where = f"Secrets Manager of {account.region} under that name"
+        words = f"{error}; put a JSON object with the venue's keys into {where}"
     except SigningError as error:
         return Line("signer", False, f"{error}; {_KMS_TODO}")
     except InvalidInputError as error:
@@ -111,9 +115,9 @@ def _opened(stage: Stage, account: Account, clock: Clock, throttle: Throttle) ->
     return Line("secret", False, words)
 
 
-def _signer_line(stage: Stage, account: Account) -> Line | None:
+def _signer_line(account: Account, secrets: Secrets) -> Line | None:
     """What signs orders, where the venue wants them signed. A key in KMS is tried: it may be read, and yet not used."""
-    signer = open_signer(account, stage.secrets)
+    signer = open_signer(account, secrets)
     if signer is None:
         return None
     key_id = account.options.get(KMS_KEY)
@@ -123,7 +127,7 @@ def _signer_line(stage: Stage, account: Account) -> Line | None:
         signer.sign_digest(_NO_ORDER)
     except SigningError as error:
         return Line("signer", False, f"{error}; {_KMS_TODO}")
-    if stage.secrets.read(account.secret_name).get("private_key"):
+    if secrets.read(account.secret_name).get("private_key"):
         todo = f"take it out of secret {account.secret_name}"
         return Line("signer", False, f"KMS signs, yet the secret holds a private_key that nothing uses: {todo}")
     return Line("signer", True, f"KMS key {key_id}, address {signer.address}")
@@ -149,7 +153,9 @@ class _VenueChecks:
         if isinstance(balance, Line):
             yield balance
             return
-        yield Line("credentials", True, f"accepted, {balance} can be spent")
+        yield Line("credentials", True, f"accepted, {self._dollars(balance)} can be spent")
+        if balance.unapproved is not None:
+            yield _allowance_line(balance.unapproved)
         yield Line("limits", True, self._limits())
         access = self._tried("access", self._venue.access)
         if isinstance(access, Line):
@@ -158,11 +164,14 @@ class _VenueChecks:
         yield _place_line(access)
         yield _key_line(access, self._clock.now_ms())
 
-    def _balance(self) -> str:
+    def _balance(self) -> Balance:
         """Connects first: the venue may state its limits to a good key alone."""
         self._venue.connect()
         self._throttle.configure(self._venue.capabilities)
-        balance, scale = self._venue.balance(), self._venue.capabilities.scale
+        return self._venue.balance()
+
+    def _dollars(self, balance: Balance) -> str:
+        scale = self._venue.capabilities.scale
         return f"${scale.money_decimal(balance.available).quantize(_CENT, ROUND_DOWN):,}"
 
     def _limits(self) -> str:
@@ -211,7 +220,14 @@ def _clock_line(status: VenueStatus) -> Line:
     if judge(skew_ms) is SkewVerdict.FINE:
         return Line("clock", True, f"not known to be more than {WARN_OVER_MS:,} ms from the venue's")
     apart = f"the venue's is at least {abs(skew_ms):,} ms {'ahead of' if skew_ms > 0 else 'behind'} this machine's"
-    return Line("clock", False, f"{apart}; synchronise this machine's")
+    return Line("clock", False, f"{apart}; synchronise this machine's, unless it is the venue's that is wrong")
+
+
+def _allowance_line(unapproved: tuple[str, ...]) -> Line:
+    if not unapproved:
+        return Line("allowance", True, "the venue's exchanges may take the money")
+    todo = "orders on their markets are refused until you approve them at the venue"
+    return Line("allowance", False, f"not approved: {', '.join(unapproved)}; {todo}")
 
 
 def _place_line(access: Access) -> Line:
