@@ -5,7 +5,7 @@ import importlib.util
 import platform
 import sys
 
-BENCHMARKS = ("plan", "batching", "tick", "exits", "api_calls", "signing", "packaging")
+BENCHMARKS = ("plan", "batching", "tick", "exits", "scale", "api_calls", "signing", "packaging")
 
 
 def run(names: list[str]) -> int:
