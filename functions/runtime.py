@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from functions.messages import serve_each
 from functions.settings import required
-from holdfast.assembly import assemble
+from holdfast.assembly import assemble, open_transport
 from holdfast.clock import Clock, SystemClock
 from holdfast.deployed import QUEUE_URL_VARIABLE, STAGE_VARIABLE, metrics_namespace
 from holdfast.jobs.ports import Ports
@@ -55,6 +55,8 @@ class Runtime:
         self._parameters = SsmParameters(clients.ssm)
         self._everybody = EverybodysSwitches(self._parameters, stage, clock)
         self._secrets = SecretsManager(clients.secrets, clock)
+        # A process has 1,024 file descriptors, and may serve hundreds of accounts with several hosts each.
+        self._transport = open_transport()
         self._accounts: dict[str, _Served] = {}
 
     @classmethod
@@ -97,6 +99,7 @@ class Runtime:
                 telemetry=self.telemetry,
                 writer=self._writer,
                 everybody=self._everybody,
+                transport=self._transport,
             )
             known = self._accounts[account_id] = _Served(account, ports, credentials)
         return known.account, known.ports

@@ -4,9 +4,11 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 import pytest
 from msgspec import structs
+from urllib3.connection import HTTPConnection
 
 from functions.execute import handler
 from functions.runtime import Runtime
@@ -160,6 +162,25 @@ def test_accounts_of_one_process_share_everybodys_switches(deployed: Deployed, l
     asked.clear()
     process.serve(deployed.message(account="b"))
     assert set(asked) == {other}
+
+
+def test_accounts_of_one_process_share_their_connections_to_a_venue(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process has 1,024 file descriptors: 200 accounts with a pool each for several hosts would use them up."""
+    opened: list[int | None] = []
+    connect = HTTPConnection.connect
+
+    def noted(connection: HTTPConnection) -> None:
+        opened.append(connection.port)
+        connect(connection)
+
+    monkeypatch.setattr(HTTPConnection, "connect", noted)
+    accounts = Accounts(deployed.store)
+    for number in range(3):
+        accounts.save(structs.replace(accounts.get(ACCOUNT), account_id=f"a{number}"))
+        assert deployed.invoke(deployed.message(account=f"a{number}")) == []
+    assert opened.count(urlsplit(deployed.made.server.origin).port) == 1
 
 
 def test_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from holdfast.venues.kalshi.hosts import KalshiSettings
     from holdfast.venues.polymarket.settings import PolymarketSettings
     from holdfast.venues.polymarket.signer import Signer
+    from holdfast.venues.transport import Transport
 
 _POLYMARKET_FIELDS = ("api_key", "api_secret", "api_passphrase")
 KMS_KEY = "kms_key"
@@ -51,48 +52,65 @@ def assemble(
     writer: str,
     jitter: Callable[[], int] = system_jitter,
     everybody: EverybodysSwitches | None = None,
+    transport: "Transport | None" = None,
 ) -> Ports:
     """The ports of one writer for one account. Nothing is sent yet; keys are read once from `secrets`.
 
-    `everybody` are the switches that accounts of one process share; without them the account reads its own copy.
+    `everybody` and `transport` are what accounts of one process share: the switches that hold for all of them, and the
+    connections to the venues. Without them the account has its own.
     """
+    transport = transport or open_transport()
     throttle = Throttle(store, account.account_id, clock, telemetry, jitter)
     signer = open_signer(account, secrets)
     return Ports(
-        venue=open_venue(account, secrets, clock, throttle, signer),
+        venue=open_venue(account, secrets, clock, throttle, signer, transport),
         store=store,
         switches=SwitchBoard(parameters, stage, account.account_id, clock, store, everybody),
         telemetry=telemetry,
         throttle=throttle,
         writer=writer,
         load_strategy=load_strategy,
-        redeemer=open_redeemer(account, secrets, clock, throttle, signer),
+        redeemer=open_redeemer(account, secrets, clock, throttle, signer, transport),
     )
 
 
-def open_venue(account: Account, secrets: Secrets, clock: Clock, meter: Meter, signer: "Signer | None" = None) -> Venue:
+def open_transport() -> "Transport":
+    """Connections to venues, of whichever accounts: what tells these apart is in each request."""
+    from holdfast.venues.transport import RequestsTransport
+
+    return RequestsTransport()
+
+
+def open_venue(
+    account: Account,
+    secrets: Secrets,
+    clock: Clock,
+    meter: Meter,
+    signer: "Signer | None" = None,
+    transport: "Transport | None" = None,
+) -> Venue:
     """The account's venue adapter. Each venue's package is imported only where an account needs it (cold start).
 
-    `signer` is the account's, where `open_signer` has opened it already.
+    `signer` is the account's, where `open_signer` has opened it already. Without `transport` it has connections of its
+    own.
     """
+    transport = transport or open_transport()
     if account.venue == "kalshi":
         from holdfast.venues.kalshi.adapter import KalshiVenue
         from holdfast.venues.kalshi.auth import Signer
-        from holdfast.venues.transport import RequestsTransport
 
         key_id, private_key = _credentials(secrets, account.secret_name, "key_id", "private_key")
         signer = Signer(key_id, private_key)
-        return KalshiVenue(_kalshi_settings(account), signer, RequestsTransport(), clock, meter)
+        return KalshiVenue(_kalshi_settings(account), signer, transport, clock, meter)
     if account.venue == "polymarket":
         from holdfast.venues.polymarket.adapter import PolymarketVenue
         from holdfast.venues.polymarket.headers import ApiCredentials
-        from holdfast.venues.transport import RequestsTransport
 
         return PolymarketVenue(
             _polymarket_settings(account),
             signer or polymarket_signer(account, secrets),
             ApiCredentials(*_credentials(secrets, account.secret_name, *_POLYMARKET_FIELDS)),
-            RequestsTransport(),
+            transport,
             clock,
             meter,
         )
@@ -122,7 +140,12 @@ def polymarket_signer(account: Account, secrets: Secrets) -> "Signer":
 
 
 def open_redeemer(
-    account: Account, secrets: Secrets, clock: Clock, meter: Meter, signer: "Signer | None" = None
+    account: Account,
+    secrets: Secrets,
+    clock: Clock,
+    meter: Meter,
+    signer: "Signer | None" = None,
+    transport: "Transport | None" = None,
 ) -> Redeems | None:
     """What redeems for the account; None where the venue pays out by itself.
 
@@ -135,9 +158,8 @@ def open_redeemer(
     from holdfast.venues.polymarket.headers import ApiCredentials
     from holdfast.venues.polymarket.redemption import PolymarketRedeemer
     from holdfast.venues.polymarket.relayer import Relayer, RelayerKey
-    from holdfast.venues.transport import RequestsTransport
 
-    settings, transport = _polymarket_settings(account), RequestsTransport()
+    settings, transport = _polymarket_settings(account), transport or open_transport()
     api = _credentials(secrets, account.secret_name, *_POLYMARKET_FIELDS)
     signer = signer or polymarket_signer(account, secrets)
     client = PolymarketClient(settings, signer.address, ApiCredentials(*api), transport, clock, meter)

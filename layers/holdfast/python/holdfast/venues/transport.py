@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
 from ssl import SSLCertVerificationError
 from typing import NamedTuple, Protocol
 
@@ -14,8 +15,8 @@ from holdfast.core.errors import HoldfastError
 
 CONNECT_TIMEOUT_MS = 2_000
 POOL_SIZE = 8
-# A venue's API, its data, its site and its relayer: none of them drops another's connection.
-MOST_HOSTS = 4
+# Two venues' APIs in both environments, Polymarket's data, markets, site and relayer: none drops another's connection.
+MOST_HOSTS = 8
 
 
 class HttpAnswer(NamedTuple):
@@ -56,7 +57,8 @@ class Transport(Protocol):
 class RequestsTransport:
     """HTTP over a pool of kept-alive connections.
 
-    Proxies, .netrc and CA bundles named in the environment are not used. A connection that the server closed while
+    Several accounts may share it: it keeps no cookie. Proxies, .netrc and CA bundles named in the environment are not
+    used. A connection that the server closed while
     it lay idle is replaced by a new one; where its end arrives only after the request has gone out, that shows as no
     answer with `sent` None: the request may have been read.
     """
@@ -65,6 +67,7 @@ class RequestsTransport:
         self._connect_timeout_ms = connect_timeout_ms
         self._session = requests.Session()
         self._session.trust_env = False
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self._session.headers["User-Agent"] = "holdfast"
         adapter = HTTPAdapter(pool_connections=MOST_HOSTS, pool_maxsize=POOL_SIZE, max_retries=0)
         self._session.mount("https://", adapter)
