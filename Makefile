@@ -6,13 +6,16 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.synced
 CDK    := node_modules/.bin/cdk
 
-.PHONY: demo test lint bench synth deploy clean
+.PHONY: demo test e2e lint bench synth deploy clean
 
 demo: $(STAMP)                ## run the main job on one machine: make demo [TAPE=file-or-folder]
 	@$(BIN)/holdfast demo $(if $(TAPE),--tape "$(TAPE)")
 
-test: $(STAMP)                ## run every test, and say which were skipped and why
+test: $(STAMP) $(if $(HOLDFAST_E2E),$(CDK)) ## run every test, and say which were skipped and why; HOLDFAST_E2E=1: e2e, too
 	@$(BIN)/pytest -n 2 --dist loadgroup -rs
+
+e2e: $(STAMP) $(CDK)          ## deploy the stacks to a stand-in for AWS here, and let them trade at local venues for minutes
+	@$(BIN)/python -m local.e2e
 
 lint: $(STAMP)                ## format, style and types
 	@$(BIN)/ruff format --check .
