@@ -88,6 +88,22 @@ def test_cancels_that_are_all_lost_are_not_sent_without_bound() -> None:
         lived.assert_over(ExitSource.ARMED_STOP)
 
 
+@pytest.mark.parametrize("kind", [FaultKind.ERROR_BEFORE, FaultKind.TIMEOUT_BEFORE, FaultKind.MALFORMED])
+def test_no_exit_goes_out_beside_a_take_profit_whose_cancels_are_all_unanswered(kind: FaultKind) -> None:
+    """It may still rest, and here a second sale opens the other outcome: no time that has passed proves anything."""
+    with life() as lived:
+        lived.protected()
+        lived.fault(kind, CANCEL, times=0, status=503)
+        lived.market_at(43, 45)
+        for _ in range(4):
+            lived.check()
+            if lived.resting:
+                assert (lived.held, lived.exits) == (100, [])
+        lived.made.exchange.faults.clear()
+        ticks_until_flat(lived)
+        lived.assert_over(ExitSource.ARMED_STOP)
+
+
 @LOST_PLACES
 @pytest.mark.parametrize("lag_ms", [0, 4_000])
 def test_exit_whose_answer_is_lost_is_one_exit(kind: FaultKind, status: int, lag_ms: int) -> None:

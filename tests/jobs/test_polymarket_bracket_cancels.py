@@ -123,6 +123,40 @@ def test_exit_goes_out_though_the_answer_to_the_cancel_never_came(kind: FaultKin
         lived.assert_over(ExitSource.ARMED_STOP)
 
 
+@pytest.mark.parametrize(("timeout", "most_ms"), [("2", 4_000), ("5", 7_000)])
+def test_exit_waits_no_longer_for_cancels_than_the_switch_says(timeout: str, most_ms: int) -> None:
+    """The take profit is gone, and nothing says so. The venue lets nobody sell twice what the wallet holds once."""
+    with token_life() as lived:
+        lived.made.switch(cancel_timeout_seconds=timeout)
+        lived.protected()
+        lived.check()
+        lived.made.exchange.operator.set_read_lag_ms(30_000)
+        lived.fault(FaultKind.ERROR_AFTER, CANCEL, times=0)
+        lived.market_at(43, 45)
+        lived.check()
+        assert lived.exits == [(103, 103)]
+        exit, (sent,) = lived.bracket.exit, lived.orders(Purpose.EXIT)
+        assert exit is not None
+        waited_ms = sent.created_at_ms - exit.decided_at_ms
+        assert int(timeout) * 1_000 <= waited_ms <= most_ms
+        lived.until_over()
+        lived.assert_over(ExitSource.ARMED_STOP)
+
+
+def test_exit_beside_a_take_profit_that_still_rests_is_refused_and_goes_out_once_that_is_cancelled() -> None:
+    with token_life() as lived:
+        lived.protected()
+        lived.fault(FaultKind.ERROR_BEFORE, CANCEL, times=0)
+        lived.market_at(43, 45)
+        lived.check()
+        assert (lived.resting, lived.exits) == ([(61, 103)], [])
+        assert lived.bracket.exit is not None
+        assert lived.bracket.exit.sends, "it was tried, and the refusal is information"
+        lived.made.exchange.faults.clear()
+        lived.until_over()
+        lived.assert_over(ExitSource.ARMED_STOP)
+
+
 @pytest.mark.parametrize(
     "kind", [FaultKind.TIMEOUT_AFTER, FaultKind.ERROR_AFTER, FaultKind.MALFORMED, FaultKind.TIMEOUT_BEFORE]
 )
