@@ -16,6 +16,7 @@ from local.venues.kalshi import Fault, FaultKind
 from tests.jobs.bracket_life import Life, life
 from tests.jobs.bracket_world import Protected
 from tests.jobs.polymarket_life import TokenLife, token_life
+from tests.jobs.test_exits import exits, holding
 from tests.jobs.world import World, foreign_member, world
 
 OUTCOMES = pytest.mark.parametrize("no", [False, True], ids=["yes", "no"])
@@ -259,6 +260,25 @@ def test_without_spare_tokens_the_entry_waits_and_asks_for_nothing() -> None:
         made.ports.venue.books = books  # type: ignore[method-assign]
         made.tick()
         assert lived.held == 100
+
+
+def test_candles_are_not_read_before_an_inventory_stop_of_the_same_tick() -> None:
+    """They can take seconds each, and the stop is sent after entries are decided."""
+    with world() as made:
+        made.configs.remove("M-3")
+        assert holding(made) == 1_000
+        lived = Protected(made, "M-3")
+        made.switch(**IN_ATR, atr_bar_minutes="1")
+        made.book("M-1", 30, 32)
+        lived.ask(size="1")
+        made.exchange.faults.add(Fault(FaultKind.SLOW, CANDLES, wait_ms=20_000))
+        made.tick(made.writer("w2"))
+        assert [order.filled for order in exits(made)] == [1_000]
+        assert made.exchange.calls[CANDLES] == 0
+        (waits,) = made.events("ENTRY_WAITS")
+        assert waits["reason"] == "candles"
+        made.tick()
+        assert made.exchange.calls[CANDLES] == 1, "nothing is to be sold any more"
 
 
 def test_a_book_that_grew_old_while_candles_were_read_is_no_basis_for_an_entry() -> None:

@@ -69,7 +69,9 @@ def check_brackets(
         return skipped(report, ports, JOB, begun, job=JOB)
     lease, items = begun
     report.fence = lease.fence
-    tick = BracketsTick(ports, clock, lease, halting, halting.of(items)[0].venue, report, gasless)
+    halts = halting.of(items)[0]
+    say_unreadable(ports, halts.unreadable, clock.now_ms())
+    tick = BracketsTick(ports, clock, lease, halting, halts.venue, report, gasless)
     try:
         tick.run()
     except HoldfastError as error:

@@ -86,6 +86,7 @@ class Entering:
         )
         self._unreadable: tuple[Unreadable, ...] = ()
         self._asked = self._open_requests()
+        self._exits_wait = False
         self._market_configs: dict[str, MarketConfig] = {}
 
     @property
@@ -93,25 +94,31 @@ class Entering:
         """Markets that somebody wants to enter: their rules and books are needed."""
         return {stored.request.market for stored, _ in self._asked}
 
-    def decide(self, view: AccountView, books: Mapping[str, OrderBook], halts: tuple[str, ...]) -> Entries:
+    def decide(
+        self, view: AccountView, books: Mapping[str, OrderBook], halts: tuple[str, ...], *, exits_wait: bool = False
+    ) -> Entries:
         """The orders of the requests that may be carried out now; the others are refused, or wait, and say why.
 
-        `books` are net of our own orders; `halts` are the reasons for which nothing is entered at all.
+        `books` are net of our own orders; `halts` are the reasons for which nothing is entered at all. `exits_wait`:
+        the tick has decided on exits, and sends them after this, so nothing is read of the venue.
         """
         entries = Entries()
+        self._exits_wait = exits_wait
         now_ms = self._clock.now_ms()
         halts += check_alignment(self._ports, self._switches, now_ms)
         if not self._asked:
             return entries
         # As they are now: those that are cached are older than what an earlier entry has made of its market.
-        self._market_configs = {config.market: config for config in self._configs.list()}
+        configs, of_markets = self._configs.read()
+        self._market_configs = {config.market: config for config in configs}
         open_brackets, of_brackets = self._brackets.read()
         needing = sorted(market for market, one in open_brackets.items() if one.state is BracketState.ATTENTION)
         halts += tuple(f"{ATTENTION}:{market}" for market in needing)
         policy = BlacklistPolicy(self._switches.blacklist_days, self._switches.blacklist_attempts)
         barred, of_blacklist = Blacklist(self._ports.store, self._account).read(policy, now_ms)
-        say_unreadable(self._ports, of_brackets + of_blacklist, now_ms)
-        halts += halts_of((*self._unreadable, *view.unreadable, *of_brackets, *of_blacklist))
+        unreadable = of_markets + of_brackets + of_blacklist
+        say_unreadable(self._ports, unreadable, now_ms)
+        halts += halts_of((*self._unreadable, *view.unreadable, *unreadable))
         account = EntryAccount(
             scale=self._scale,
             one=self._one,
@@ -188,6 +195,8 @@ class Entering:
         """The market's ATR where a distance needs one; a refusal that waits where nobody was asked, or for too long."""
         if not wanted.needs_atr:
             return AtrReading(None)
+        if self._exits_wait:
+            return EntryRefusal(NoEntry.CANDLES, "exits of this tick go out before its candles are read")
         reading = self._atrs.read(request.market, request.side)
         if not reading.asked:
             return EntryRefusal(NoEntry.CANDLES, reading.why)

@@ -40,6 +40,7 @@ class Ports:
 class Cache:
     """What may be forgotten at any time: read again after `config_refresh_ticks`, or by a cold start.
 
+    `unclear`: markets whose config can't be read; `configs` have what was last known of those, disabled.
     `bookless`: held markets that had no book when it was last asked for. `look`: what the brackets job saw last,
     `idle_at_ms`: when execute last had nothing to do (see jobs.reading).
     """
@@ -54,6 +55,7 @@ class Cache:
     differences: dict[str, int] = field(default_factory=dict)
     reported_differences: dict[str, int] = field(default_factory=dict)
     unlisted: frozenset[str] = frozenset()
+    unclear: frozenset[str] = frozenset()
     bookless: frozenset[str] = frozenset()
     settlements_read_at_ms: int = 0
     scanned_at_ms: int = 0
@@ -70,8 +72,8 @@ class Cache:
 
     @property
     def quoted(self) -> set[str]:
-        """Markets in mode quote."""
-        return quoted_markets(self.configs)
+        """Markets in mode quote, and those whose config can't be read: nobody knows that they are not."""
+        return quoted_markets(self.configs) | self.unclear
 
 
 @dataclass(slots=True)

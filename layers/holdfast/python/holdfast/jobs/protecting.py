@@ -214,7 +214,7 @@ class Protecting:
         try:
             since_ms = self._clock.now_ms() - self._exit_rules.stale_after_ms
             for market, said in self._ports.venue.price_evidence(unsure, since_ms):
-                found[market] = said
+                found[market] = said  # noqa: PERF403 - what was read before an error counts
         except (VenueError, BudgetExhaustedError) as error:
             if isinstance(error, VenueRateLimitedError):
                 back_off(self._ports, self._account)

@@ -125,8 +125,11 @@ def leaves_idle(ports: Ports, account: str, view: AccountView, sent: int) -> boo
 
 
 def _has_quotes(ports: Ports, account: str) -> bool:
-    """Whether a market is quoted, or was and holds something that the inventory stop guards."""
-    quoted = [config for config in MarketConfigs(ports.store, account).list() if config.mode == "quote"]
+    """Whether a market is quoted, or was and holds something that the inventory stop guards; or may be."""
+    configs, unreadable = MarketConfigs(ports.store, account).read()
+    if unreadable:
+        return True
+    quoted = [config for config in configs if config.mode == "quote"]
     if not quoted or any(config.enabled for config in quoted):
         return bool(quoted)
     held = {market for market, one in Ledger(ports.store, account).positions().items() if one.position.size}

@@ -133,8 +133,9 @@ class Scanning:
     def _excluded(self, now_ms: int) -> set[str]:
         """Markets that are quoted, disabled, blacklisted or asked for already."""
         policy = BlacklistPolicy(self._switches.blacklist_days, self._switches.blacklist_attempts)
-        configs = MarketConfigs(self._ports.store, self._account).list()
-        closed = quoted_markets(configs) | {config.market for config in configs if not config.enabled}
+        configs, unreadable = MarketConfigs(self._ports.store, self._account).read()
+        unclear = {one.key for one in unreadable}
+        closed = unclear | quoted_markets(configs) | {config.market for config in configs if not config.enabled}
         barred = Blacklist(self._ports.store, self._account).until_ms(policy, now_ms).keys()
         return closed | barred | {stored.request.market for stored in self._requests.open()}
 

@@ -30,6 +30,7 @@ from holdfast.jobs.ports import Ports
 from holdfast.jobs.reading import is_idle, leaves_idle
 from holdfast.jobs.recording import record_pauses, report_decisions
 from holdfast.jobs.scanning import Scanning
+from holdfast.jobs.unreadable import halts_of, say_unreadable
 from holdfast.jobs.upkeep import Upkeep
 from holdfast.jobs.venue_watch import VenueWatch
 from holdfast.jobs.writes import Writes
@@ -97,6 +98,7 @@ class Tick:
         reading = self._read_switches()
         switches = reading.switches
         self.ports.throttle.begin_tick(switches.max_wait_seconds * 1000, self.decision_id)
+        say_unreadable(self.ports, self.halts.unreadable, self.clock.now_ms())
         if is_idle(self.ports, self.account, switches, self.halts, self.mark, self.clock.now_ms()):
             self._event("TICK_IDLE")
             return
@@ -117,7 +119,7 @@ class Tick:
         # Nobody sells to his own quote: prices are the market's without us.
         books = without_ours(self._read_books(positions, entering.markets), view.open_orders)
         decided, halted = self._decide(reading, view, positions, books, limits, one, upkeep)
-        entries = entering.decide(view, books, self.report.halted)
+        entries = entering.decide(view, books, self.report.halted, exits_wait=bool(decided.exits))
         targets = () if halted else (*self._admitted(decided, positions, limits, one), *entries.targets)
         held = {market: position.size + view.unbooked.get(market, 0) for market, position in positions.items()}
         self._pauses, interval_ms = self.halting.pauses(), switches.execution_interval_seconds * 1000
@@ -232,9 +234,11 @@ class Tick:
             self._exits_only = True
         tops = {market: Top(book.best_bid, book.best_ask) for market, book in books.items()}
         ours = [order for order in view.open_orders if order.purpose is not None]
-        reasons = HaltCheck(self.ports, self.account, self.halts, self.mark).reasons(
-            limits, positions, ours, tops, one, now_ms
-        )
+        reasons = halts_of(self.halts.unreadable)
+        if not reasons:
+            # Else it would be written over: a loss of today that nobody can read would be forgotten.
+            check = HaltCheck(self.ports, self.account, self.halts, self.mark)
+            reasons = check.reasons(limits, positions, ours, tops, one, now_ms)
         if switches.halt or (not reading.valid and self.halts.switch):
             reasons += ("switch",)
         if not reading.valid:

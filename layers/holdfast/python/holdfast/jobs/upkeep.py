@@ -1,8 +1,10 @@
 """What a tick does now and then: market configs and rules, settlements, the check of positions with the venue, and
 whether we may trade from here at all."""
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from typing import TypeVar
+
+from msgspec import structs
 
 from holdfast.clock import Clock
 from holdfast.core.errors import BudgetExhaustedError, VenueError, VenueRateLimitedError, VenueUnavailableError
@@ -10,8 +12,9 @@ from holdfast.core.positions import LedgerKind
 from holdfast.jobs.access import ASK_AGAIN_MS, ASK_MS, access_problems, report_access
 from holdfast.jobs.bookkeeping import Bookkeeper
 from holdfast.jobs.ports import Ports
+from holdfast.jobs.unreadable import say_unreadable
 from holdfast.state.ledger import StoredPosition
-from holdfast.state.markets import MarketConfigs, quoted_markets
+from holdfast.state.markets import MarketConfig, MarketConfigs, quoted_markets
 from holdfast.telemetry.port import Level
 
 # How often the venue's positions are compared with the ledger (design section 5, ledger).
@@ -45,7 +48,8 @@ class Upkeep:
         cache = self._ports.cache
         cache.ticks_until_refresh -= 1
         if waits and cache.ticks_until_refresh > (1 - QUIET_REFRESHES) * every_ticks:
-            changed = quoted_markets(MarketConfigs(self._ports.store, self._account).list()) != cache.quoted
+            configs, unclear = self._configs()
+            changed = quoted_markets(configs) | unclear != cache.quoted
         else:
             changed = cache.ticks_until_refresh <= 0
         if changed or not held <= cache.rules.keys() | cache.unlisted:
@@ -58,7 +62,10 @@ class Upkeep:
 
     def _reload(self, every_ticks: int, held: set[str]) -> None:
         cache = self._ports.cache
-        cache.configs = tuple(MarketConfigs(self._ports.store, self._account).list())
+        configs, cache.unclear = self._configs()
+        # Where it was quoted, what is held keeps its inventory stop.
+        last = [structs.replace(one, enabled=False) for one in cache.configs if one.market in cache.unclear]
+        cache.configs = (*configs, *last)
         cache.strategies.clear()
         cache.broken.clear()
         wanted = sorted({config.market for config in cache.configs} | held)
@@ -73,6 +80,12 @@ class Upkeep:
         for market in sorted(cache.unlisted):
             self._event("MARKET_UNKNOWN", Level.WARNING, market=market)
         cache.ticks_until_refresh = every_ticks
+
+    def _configs(self) -> tuple[Sequence[MarketConfig], frozenset[str]]:
+        """The configs that can be read, and the markets of the others, which are said."""
+        configs, unreadable = MarketConfigs(self._ports.store, self._account).read()
+        say_unreadable(self._ports, unreadable, self._clock.now_ms())
+        return configs, frozenset(one.key for one in unreadable)
 
     def settle(self, positions: dict[str, StoredPosition], one: int | None, provisional: Set[str]) -> int:
         """Book settlements of markets that we hold; returns how many.

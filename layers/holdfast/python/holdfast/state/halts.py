@@ -1,15 +1,19 @@
 """Halts, day marks, market pauses and venue windows of an account, in the control table. Written on change only."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import msgspec
 from msgspec import Struct
 
-from holdfast.core.outcomes import Refusal
 from holdfast.core.pauses import MarketPause
 from holdfast.core.risk import DayMark
 from holdfast.core.skew import SkewVerdict
 from holdfast.core.windows import TRADING, Window
 from holdfast.state.port import Delete, Item, Key, Put, Store, Table
-from holdfast.state.records import decoded
+from holdfast.state.records import Unreadable, readable
+
+Part = TypeVar("Part")
 
 
 class VenueNote(Struct, frozen=True):
@@ -29,13 +33,15 @@ class Halts(Struct, frozen=True):
     """What stops an account's quotes and entries. `switch` mirrors the owner's switch; `reasons` are risk halts.
 
     `venue` is what the venue lets through. `latched_day` (days since 1970) is the UTC day that a daily loss was reached
-    on: it halts until that day is over, whatever the prices do; -1 where none is latched.
+    on: it halts until that day is over, whatever the prices do; -1 where none is latched. `unreadable`: what of all
+    this, or the day's mark, can't be read, and has its default here.
     """
 
     switch: bool = False
     reasons: tuple[str, ...] = ()
     latched_day: int = -1
     venue: VenueNote = VenueNote()
+    unreadable: tuple[Unreadable, ...] = ()
 
 
 class Halting:
@@ -56,14 +62,21 @@ class Halting:
 
     def of(self, items: dict[Key, Item]) -> tuple[Halts, DayMark | None]:
         """Halts and day mark from the items read at `keys`."""
-        switch, risk, venue, day = (items.get(key) for key in self.keys)
-        halts = Halts(
-            switch=bool(switch and switch["on"]),
-            reasons=tuple(risk["reasons"]) if risk else (),
-            latched_day=risk["latched_day"] if risk else -1,
-            venue=msgspec.json.decode(venue["note"], type=VenueNote) if venue else VenueNote(),
-        )
-        return halts, DayMark(day["day"], day["pnl_at_start"], tuple(day.get("blind", ()))) if day else None
+        left: list[Unreadable] = []
+
+        def read(key: Key, record: str, decode: Callable[[Item], Part], otherwise: Part) -> Part:
+            found, unreadable = readable(record, [items[key]] if key in items else [], decode)
+            left.extend(unreadable)
+            return found[0] if found else otherwise
+
+        switch = read(self._switch, "halt", lambda item: msgspec.convert(item["on"], bool), False)
+        risk = read(self._risk, "halt", _risk, None)
+        reasons, latched_day = risk or ((), -1)
+        mark = read(self._day, "day_mark", _mark, None)
+        # A note that can't be read is one that was not left: the venue is asked what it lets through.
+        notes, _ = readable("venue_note", [items[self._venue]] if self._venue in items else [], _note)
+        venue = notes[0] if notes else VenueNote()
+        return Halts(switch, reasons, latched_day, venue, tuple(left)), mark
 
     def mirror(self, on: bool) -> None:
         """Mirror the owner's halt switch."""
@@ -89,9 +102,9 @@ class Halting:
         return Put(Table.CONTROL, item)
 
     def pauses(self) -> dict[str, MarketPause]:
-        """Markets that refused us lately."""
-        items = self._store.query(Table.CONTROL, self._pauses_pk)
-        return {item["sk"]: decoded("pause", item, _pause) for item in items}
+        """Markets that refused us lately. One that can't be read counts as none: the next refusals write it anew."""
+        found, _ = readable("pause", self._store.query(Table.CONTROL, self._pauses_pk), _pause)
+        return {pause.market: pause for pause in found}
 
     def pause(self, pause: MarketPause, forget_at_ms: int) -> None:
         """Record one more tick of refusals; the row of them is over when none follows by then."""
@@ -109,5 +122,18 @@ class Halting:
         self._store.write(Delete(Key(Table.CONTROL, self._pauses_pk, market)))
 
 
+def _risk(item: Item) -> tuple[tuple[str, ...], int] | None:
+    return msgspec.convert((item["reasons"], item["latched_day"]), tuple[tuple[str, ...], int])
+
+
+def _note(item: Item) -> VenueNote:
+    return msgspec.json.decode(item["note"], type=VenueNote)
+
+
+def _mark(item: Item) -> DayMark | None:
+    return msgspec.convert({**item, "blind": item.get("blind", ())}, DayMark)
+
+
 def _pause(item: Item) -> MarketPause:
-    return MarketPause(item["sk"], Refusal(item["reason"]), item["ticks"], item["until_ms"])
+    fields = {name: item[name] for name in ("reason", "ticks", "until_ms")}
+    return msgspec.convert({"market": item["sk"], **fields}, MarketPause)

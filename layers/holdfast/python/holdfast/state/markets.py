@@ -3,7 +3,7 @@
 One item per market of an account, so no market is ever in both modes. Changes name the version that they replace.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from holdfast.core.market import checked_market
 from holdfast.core.strategy import Strategy
 from holdfast.state.brackets import Brackets
 from holdfast.state.port import Absent, Check, Delete, Equals, Item, Key, Put, Store, Table
-from holdfast.state.records import decoded
+from holdfast.state.records import Unreadable, decoded, readable
 
 MODES = ("quote", "protect")
 DEFAULT_STRATEGY = "holdfast.core.quoting:InventorySkewQuotes"
@@ -63,8 +63,12 @@ class MarketConfigs:
         self._account = account
 
     def list(self) -> list[MarketConfig]:
-        """Every config in order of market."""
+        """Every config in order of market. Raises StoreError where one can't be read."""
         return [decoded("market", item, _config) for item in self._store.query(Table.MARKETS, self._account)]
+
+    def read(self) -> tuple[Sequence[MarketConfig], tuple[Unreadable, ...]]:
+        """What `list` has, and the configs that can't be read, by their markets."""
+        return readable("market", self._store.query(Table.MARKETS, self._account), _config)
 
     def get(self, market: str) -> MarketConfig | None:
         """One market's config."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 from holdfast.core.errors import ConditionFailedError
 from holdfast.core.requests import Request, RequestState
 from holdfast.state.port import Absent, Check, Delete, Equals, Item, Key, Put, Store, Table, Write
-from holdfast.state.records import Unreadable, decoded, readable
+from holdfast.state.records import Unreadable, readable
 
 KEPT_DAYS = 14
 """SQS keeps a message this long at most: no duplicate of it comes later."""
@@ -81,12 +81,17 @@ class Requests:
         return Put(Table.CONTROL, self._item(done), Equals("state", RequestState.TAKEN.value))
 
     def finish(self, request_id: str, now_ms: int, reason: str, words: str) -> bool:
-        """A taken request is done. False where it is not taken, unknown by now, or done already."""
+        """A taken request is done. False where it is not taken, unknown by now, or done already.
+
+        What was asked for is not read: exits wait for this, and must not for a request that nobody can read.
+        """
         item = self._store.get(Key(Table.CONTROL, self._pk, f"{_OVER}{request_id}"))
-        if item is None or item["state"] != RequestState.TAKEN.value:
+        if item is None or item.get("state") != RequestState.TAKEN.value:
             return False
+        done = {"state": RequestState.DONE.value, "at_ms": now_ms, "reason": reason, "words": words}
+        kept = {"ttl": max(item.get("ttl", 0), now_ms // 1000 + KEPT_DAYS * 86_400)}
         try:
-            self._store.write(self.finishing(decoded("request", item, _stored).request, now_ms, reason, words))
+            self._store.write(Put(Table.CONTROL, item | done | kept, Equals("state", RequestState.TAKEN.value)))
         except ConditionFailedError:
             return False
         return True
