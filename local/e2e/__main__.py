@@ -25,7 +25,7 @@ from local.e2e.judgement import failures_of
 from local.e2e.logs import FunctionLogs
 from local.e2e.markets import QUOTE, LocalVenue, open_venues
 from local.e2e.scenario import QUOTED, SWITCHES, Scenario
-from local.e2e.telling import Teller
+from local.e2e.telling import Teller, equality
 from local.environments import EnvironmentAbsentError
 
 LEAST_SECONDS = 180
@@ -112,7 +112,7 @@ def _play(clock: Clock, teller: Teller, deployment: LocalDeployment, accounts: l
     teller.head(f"After {seconds} s of schedules")
     for account in accounts:
         ticks = ", ".join(f"{account.ticks(job)} ticks of {job}" for job in JOBS)
-        teller.of(account, ticks)
+        teller.of(account, f"{ticks}; {equality(account)}")
     return [
         words
         for account in accounts

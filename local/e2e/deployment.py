@@ -6,6 +6,7 @@ for it. Commands run in a folder of their own whose cdk.json has this deployment
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -34,13 +35,16 @@ class CommandFailedError(HoldfastError):
 
 
 class LocalDeployment:
-    """One stage in an engine that deploys stacks. `accounts` are lines of context, by account id."""
+    """One stage in an engine that deploys stacks. `accounts` are lines of context, by account id.
+
+    `wanted` is what the stacks are made of. Everything raises CommandFailedError.
+    """
 
     def __init__(self, aws: AwsEngine, accounts: Mapping[str, Mapping[str, object]], folder: Path) -> None:
         self._aws = aws
         self._folder = folder
         given = json.loads((ROOT / "cdk.json").read_text())
-        given["app"] = f"{sys.executable} {ROOT / 'app.py'}"
+        given["app"] = shlex.join([sys.executable, str(ROOT / "app.py")])
         given["output"] = str(folder / "cdk.out")
         given["context"] |= {"stage": STAGE, "email": "", "build_for": "this-machine", "accounts": accounts}
         self.wanted = deployment(given["context"])
@@ -92,9 +96,12 @@ class LocalDeployment:
         self._run([str(_CDK), command, *arguments], self._folder)
 
     def _run(self, command: list[str], folder: Path) -> str:
-        done = subprocess.run(  # noqa: S603 - our own commands
-            command, cwd=folder, env=self._environment(), capture_output=True, text=True, check=False
-        )
+        try:
+            done = subprocess.run(  # noqa: S603 - our own commands
+                command, cwd=folder, env=self._environment(), capture_output=True, text=True, check=False
+            )
+        except OSError as error:
+            raise CommandFailedError(f"{command[0]} can't be run: {error} (make e2e installs it)") from None
         if done.returncode:
             said = (done.stdout + done.stderr).strip()[-_SAID_AT_MOST:]
             shown = " ".join([Path(command[0]).name, *command[1:]])

@@ -1,6 +1,7 @@
 """What happens in a run: positions are opened, protected and exited; a function is killed; the owner flips switches."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from holdfast.clock import Clock
 from holdfast.core.bracket import BracketState, ExitMode
@@ -59,10 +60,12 @@ class Scenario:
         self._enter()
         flipped_ms = self._flip_mode()
         self._see_protected()
-        self._exit()
         self._kill()
+        self._exit()
         self.wait_until(flipped_ms + _SWITCHES_SEEN_MS + EXECUTE_SECONDS * 1000)
-        self._enter_watched()
+        self._ask_watched()
+        self._see_finished()
+        self._see_watched()
         self._halt()
         self._exit_halted()
 
@@ -82,7 +85,7 @@ class Scenario:
                 account.signal(ticker, "enter")
         for account in self._accounts:
             for ticker in (STOP, GAIN, SIGNAL, HALT):
-                self._until(f"{ticker} opened", account, lambda a=account, t=ticker: a.bracket(t) is not None)  # type: ignore[misc]
+                self._until(f"{ticker} opened", account, partial(_is_opened, account, ticker))
             self._teller.of(account, "its entries were sent")
 
     def _flip_mode(self) -> int:
@@ -97,23 +100,10 @@ class Scenario:
     def _see_protected(self) -> None:
         for account in self._accounts:
             for ticker in (STOP, GAIN, SIGNAL, HALT):
-                self._until(f"{ticker} protected", account, lambda a=account, t=ticker: _rests_take_profit(a, t))  # type: ignore[misc]
+                self._until(f"{ticker} protected", account, partial(_rests_take_profit, account, ticker))
                 self._teller.of(account, levels(account, ticker))
-            # Where outcomes are instruments of their own, nothing can be offered of one that is not held.
-            least = 1 if account.venue.demo.one is None else 2
-            self._until("its quotes", account, lambda a=account, n=least: len(a.resting(QUOTE)) >= n)  # type: ignore[misc]
+            self._until("its quotes", account, partial(_is_quoted, account))
             self._teller.of(account, f"{QUOTE}: {_resting(account)}")
-
-    def _exit(self) -> None:
-        self._teller.head("Three ways out")
-        for account in self._accounts:
-            account.venue.move(GAIN, 62, 64)
-            account.signal(SIGNAL, "exit")
-            if account is not self._hit:
-                account.venue.move(STOP, 42, 44)
-        for account in self._accounts:
-            for ticker in (GAIN, SIGNAL) if account is self._hit else (GAIN, SIGNAL, STOP):
-                self._until_closed(account, ticker)
 
     def _kill(self) -> None:
         """Lambda's time-out ends the function while the venue's answer to its exit is awaited."""
@@ -134,14 +124,29 @@ class Scenario:
         client = self._deployment.client("lambda", self._hit.region)
         client.update_function_configuration(FunctionName=function_name(STAGE, Function.BRACKETS), Timeout=seconds)
 
-    def _enter_watched(self) -> None:
-        """Meanwhile the killed function's exit is finished, by the first tick after its lease."""
+    def _exit(self) -> None:
+        """Those of the account whose function was killed come with the first tick after its lease."""
+        self._teller.head("Three ways out")
+        for account in self._accounts:
+            account.venue.move(GAIN, 62, 64)
+            account.venue.move(STOP, 42, 44)
+            account.signal(SIGNAL, "exit")
+        for account in self._accounts:
+            for ticker in () if account is self._hit else (GAIN, STOP, SIGNAL):
+                self._until_closed(account, ticker)
+
+    def _ask_watched(self) -> None:
         for account in self._accounts:
             account.holdfast("enter", account.venue.market(WATCH))
-        self._until_closed(self._hit, STOP)
+
+    def _see_finished(self) -> None:
+        for ticker in (STOP, GAIN, SIGNAL):
+            self._until_closed(self._hit, ticker)
+
+    def _see_watched(self) -> None:
         self._teller.head("The switch is in force: a new position is watched, an open one keeps its mode")
         for account in self._accounts:
-            self._until(f"{WATCH} watched", account, lambda a=account: _is_watched(a, WATCH))  # type: ignore[misc]
+            self._until(f"{WATCH} watched", account, partial(_is_watched, account, WATCH))
             self._teller.of(account, levels(account, WATCH))
             self._teller.of(account, levels(account, HALT))
 
@@ -151,8 +156,8 @@ class Scenario:
             account.holdfast("switches", "set", "halt=true")
             account.signal(LATE, "enter")
         for account in self._accounts:
-            self._until("no quotes", account, lambda a=account: not a.resting(QUOTE))  # type: ignore[misc]
-            self._until("the refusal", account, lambda a=account: _waits_for_halt(a))  # type: ignore[misc]
+            self._until("no quotes", account, partial(_is_unquoted, account))
+            self._until("the refusal", account, partial(_waits_for_halt, account))
             self._teller.of(
                 account, f"{QUOTE}: no quote rests any more; {LATE}: asked for, not bought ({_why(account)})"
             )
@@ -185,6 +190,19 @@ def _resting(account: DeployedAccount) -> str:
     price = account.venue.demo.scale.price_text
     quotes = [f"{order.side.value} at {price(order.price)}" for order in account.resting(QUOTE)]
     return f"quotes rest: {' and '.join(quotes)}" if quotes else "no quote rests"
+
+
+def _is_opened(account: DeployedAccount, ticker: str) -> bool:
+    return account.bracket(ticker) is not None
+
+
+def _is_quoted(account: DeployedAccount) -> bool:
+    """Both sides; where outcomes are instruments of their own, nothing can be offered of one that is not held."""
+    return len(account.resting(QUOTE)) >= (1 if account.venue.demo.one is None else 2)
+
+
+def _is_unquoted(account: DeployedAccount) -> bool:
+    return not account.resting(QUOTE)
 
 
 def _rests_take_profit(account: DeployedAccount, ticker: str) -> bool:

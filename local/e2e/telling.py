@@ -66,3 +66,13 @@ def outcome(account: DeployedAccount, ticker: str) -> str:
     prices = f"{scale.price_text(trade.entry_price)} to {scale.price_text(trade.exit_price)}"
     money = scale.money_decimal(trade.realized - trade.fees)
     return f"{ticker}: {trade.source.value}, {scale.size_text(trade.size)} from {prices}, {money:+.2f} $ after fees"
+
+
+def equality(account: DeployedAccount) -> str:
+    """Our ledger against the venue's own books, in a line."""
+    comparison, scale = account.comparison(), account.venue.demo.scale
+    if not comparison.is_equal:
+        return "LEDGER AND VENUE DIFFER"
+    total = comparison.total.exchange
+    money = scale.money_decimal(total.cash)
+    return f"{total.fills} fills, {money:+.2f} $: ledger and venue equal to the last unit"
