@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdfast.core.bracket import ExitSource
+from holdfast.core.bracket import ExitSource, NakedClass
 from local.venues.kalshi import FaultKind
 from tests.jobs.bracket_life import CANCEL, PLACE, Life, life
 from tests.local.kalshi_member import START_MS
@@ -54,6 +54,24 @@ def test_market_that_resolves_while_an_exit_is_under_way(result: str) -> None:
         trade = lived.assert_over(ExitSource.MARKET_RESOLVED)
         assert trade.size == 10_000
         assert lived.exits[0] == (30, 30)
+
+
+def test_exit_under_way_sends_nothing_more_into_a_market_that_has_closed() -> None:
+    with life(close_at_ms=START_MS + 300_000) as lived:
+        lived.protected()
+        lived.bids((43, 30), asks=((45, 500),))
+        lived.check()
+        assert lived.held == 70
+        lived.made.clock.sleep_ms(300_000)
+        lived.made.exchange.advance()
+        lived.check()
+        places = lived.made.exchange.calls[PLACE]
+        for _ in range(5):
+            lived.check()
+        assert lived.made.exchange.calls[PLACE] == places
+        assert lived.bracket.naked.cause is NakedClass.WINDOW
+        resolved(lived, "no")
+        lived.assert_over(ExitSource.MARKET_RESOLVED)
 
 
 @pytest.mark.parametrize("endpoint", [CANCEL, PLACE])
