@@ -31,8 +31,8 @@ class AtrReading(Struct, frozen=True):
 class AtrReads:
     """Reads ATRs within one tick, each of candles that are `minutes` long."""
 
-    def __init__(self, ports: Ports, account: str, minutes: int) -> None:
-        self._ports, self._account, self._minutes = ports, account, minutes
+    def __init__(self, ports: Ports, minutes: int) -> None:
+        self._ports, self._minutes = ports, minutes
         self._failed = ""
 
     def read(self, market: str, side: Side) -> AtrReading:
@@ -51,7 +51,7 @@ class AtrReads:
             return AtrReading(None, str(error), asked=False)
         except (VenueError, InvalidInputError) as error:
             if isinstance(error, VenueRateLimitedError):
-                back_off(self._ports, self._account)
+                back_off(self._ports)
             self._failed = "" if isinstance(error, (VenueRefusedError, InvalidInputError)) else str(error)
             return AtrReading(None, f"its candles could not be read: {error}")
         if atr is None:

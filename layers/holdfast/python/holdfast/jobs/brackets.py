@@ -78,7 +78,7 @@ def check_brackets(
         ended(report, tick.ports, JOB, error, job=JOB)
         tick.say_unseen()
         if isinstance(error, VenueRateLimitedError):
-            back_off(tick.ports, report.account)
+            back_off(tick.ports)
     finally:
         report.calls = Counter(ports.throttle.calls)
         let_go(tick.ports, tick.writes.lease)

@@ -17,6 +17,7 @@ from holdfast.core.positions import Position
 from holdfast.core.protection import source_of
 from holdfast.core.trade import Trade, trade_of
 from holdfast.jobs.bookkeeping import Bookkeeper
+from holdfast.jobs.leased import back_off
 from holdfast.jobs.ports import Ports
 from holdfast.state.blacklist import Blacklist
 from holdfast.state.brackets import Brackets
@@ -158,9 +159,10 @@ class Closing:
     def _venue_positions(self) -> dict[str, int] | None:
         try:
             listed = self._ports.venue.positions()
-        except VenueRateLimitedError:
-            raise
         except (VenueError, BudgetExhaustedError) as error:
+            if isinstance(error, VenueRateLimitedError):
+                # It is stored, and ends nothing: others may have a stop under way.
+                back_off(self._ports)
             self._ports.telemetry.event("UPKEEP_FAILED", Level.WARNING, what="positions", error=str(error))
             return None
         return {position.market: position.size for position in listed}

@@ -39,7 +39,7 @@ def execute(account: Account, ports: Ports, clock: Clock, *, scheduled_at_ms: in
         tick.run()
     except VenueRateLimitedError as error:
         ended(report, tick.ports, JOB, error)
-        back_off(tick.ports, report.account)
+        back_off(tick.ports)
     except HoldfastError as error:
         # Whatever it is, the next tick starts afresh from what the venue and the store say then.
         ended(report, tick.ports, JOB, error)

@@ -55,12 +55,12 @@ def ended(report: SomeReport, ports: Ports, of: str, error: Exception, **said: s
     return report
 
 
-def back_off(ports: Ports, account: str) -> None:
+def back_off(ports: Ports) -> None:
     """Store the back-off after a refused read; where the store does not answer, the next tick is refused again."""
     try:
         ports.throttle.refused("read")
     except StoreError as error:
-        ports.telemetry.event("BACKOFF_NOT_STORED", Level.WARNING, account=account, error=str(error))
+        ports.telemetry.event("BACKOFF_NOT_STORED", Level.WARNING, error=str(error))
 
 
 def let_go(ports: Ports, lease: Lease) -> None:

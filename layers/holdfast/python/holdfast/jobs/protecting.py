@@ -30,7 +30,7 @@ from holdfast.jobs.leased import back_off
 from holdfast.jobs.observing import AccountView
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.reading import are_shown, can_stand
-from holdfast.jobs.stepping import EXIT_BUDGET_MS, Again, Stepping
+from holdfast.jobs.stepping import EXIT_BUDGET_MS, POLL_MS, Again, Stepping
 from holdfast.jobs.venue_watch import VenueWatch
 from holdfast.jobs.writes import Writes
 from holdfast.state.brackets import Brackets
@@ -106,22 +106,30 @@ class Protecting:
         a journal from before its entry, and be closed for empty.
         """
         until_ms = self._clock.now_ms() + max(EXIT_BUDGET_MS, 2 * self._policy.cancel_timeout_ms)
-        hot: set[str] | None = None
-        for number in range(MOST_PASSES):
-            again = self._pass(known, view, hot)
-            self.report.passes, self.report.exits_sent = number + 1, self._stepping.exits_sent
-            if not again.markets or self._clock.now_ms() + again.wait_ms >= until_ms:
-                break
+        again = self._pass(known, view, None)
+        self.report.passes, self.report.exits_sent = 1, self._stepping.exits_sent
+        while again.markets and self._clock.now_ms() + again.wait_ms < until_ms and self.report.passes < MOST_PASSES:
             self._clock.sleep_ms(again.wait_ms)
-            hot = again.markets
-            self._watch.look()
-            known = self._brackets.open()
-            view = self._observe()
+            again = self._next_pass(again.markets)
+            self.report.passes, self.report.exits_sent = self.report.passes + 1, self._stepping.exits_sent
         self.report.closed = len(self._closing.closed)
         for cause in NakedClass:
             if self.report.naked[cause]:
                 self._ports.telemetry.metric("NakedPositions", self.report.naked[cause], cause=cause.value)
         return self.report
+
+    def _next_pass(self, hot: set[str]) -> Again:
+        """A pass over the markets that need another one, after a new look. One that fails is made again in a second: a
+        stop that is under way is not given up for one lost answer, while the tick's time lasts."""
+        try:
+            self._watch.look()
+            known = self._brackets.open()
+            return self._pass(known, self._observe(), hot)
+        except (VenueError, BudgetExhaustedError) as error:
+            if isinstance(error, VenueRateLimitedError):
+                back_off(self._ports)
+            self._event("LOOK_FAILED", Level.WARNING, error=str(error), markets=sorted(hot))
+            return Again(hot, POLL_MS)
 
     def is_calm(self, known: Mapping[str, Bracket], view: AccountView) -> bool:
         """Whether fresh books and our own store give nothing to do on this view, which may be one that still stands.
@@ -217,7 +225,7 @@ class Protecting:
                 found[market] = said  # noqa: PERF403 - what was read before an error counts
         except (VenueError, BudgetExhaustedError) as error:
             if isinstance(error, VenueRateLimitedError):
-                back_off(self._ports, self._account)
+                back_off(self._ports)
             self._event("EVIDENCE_UNREADABLE", Level.WARNING, error=str(error), markets=len(unsure) - len(found))
         # Reads take time, and a book that has grown old meanwhile is no price any more.
         now_ms = self._clock.now_ms()
@@ -241,9 +249,9 @@ class Protecting:
             return {}
         try:
             books = self._ports.venue.books(markets)
-        except VenueRateLimitedError:
-            raise
         except VenueError as error:
+            if isinstance(error, VenueRateLimitedError):
+                back_off(self._ports)
             self._event("BOOKS_UNREADABLE", Level.WARNING, error=str(error), markets=len(markets))
             return {}
         self._note_gone(markets, books)

@@ -21,6 +21,7 @@ from holdfast.jobs.bracket_saving import BracketSaving
 from holdfast.jobs.closing import Closing
 from holdfast.jobs.execution import Execution
 from holdfast.jobs.executor import Resend
+from holdfast.jobs.leased import back_off
 from holdfast.jobs.observing import AccountView
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.protective_lanes import ProtectiveExecutor, ProtectiveWork
@@ -299,9 +300,9 @@ class Stepping:
         """The venue refused an order by rules that we do not know: by ours the next one would be refused as well."""
         try:
             found = self._ports.venue.market_rules(markets)
-        except VenueRateLimitedError:
-            raise
         except (VenueError, BudgetExhaustedError) as error:
+            if isinstance(error, VenueRateLimitedError):
+                back_off(self._ports)
             self._event("UPKEEP_FAILED", Level.WARNING, what="markets", error=str(error))
             return
         self._ports.cache.rules = {**self._ports.cache.rules, **found}

@@ -11,6 +11,7 @@ from holdfast.core.errors import BudgetExhaustedError, VenueError, VenueRateLimi
 from holdfast.core.positions import LedgerKind
 from holdfast.jobs.access import ASK_AGAIN_MS, ASK_MS, access_problems, report_access
 from holdfast.jobs.bookkeeping import Bookkeeper
+from holdfast.jobs.leased import back_off
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.unreadable import say_unreadable
 from holdfast.state.ledger import StoredPosition
@@ -69,7 +70,15 @@ class Upkeep:
         cache.strategies.clear()
         cache.broken.clear()
         wanted = sorted({config.market for config in cache.configs} | held)
-        rules = self._read("markets", lambda: self._ports.venue.market_rules(wanted)) if wanted else {}
+        try:
+            rules = self._read("markets", lambda: self._ports.venue.market_rules(wanted)) if wanted else {}
+        except VenueRateLimitedError as error:
+            if not held <= cache.rules.keys():
+                raise
+            # By the rules that are known a stop goes out; the list can wait.
+            back_off(self._ports)
+            self._event("UPKEEP_FAILED", Level.WARNING, what="markets", error=str(error))
+            return
         if rules is None and not cache.rules:
             raise VenueUnavailableError("no rules of any market are known yet")
         if rules is None:

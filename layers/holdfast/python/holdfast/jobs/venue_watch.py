@@ -19,6 +19,7 @@ from holdfast.core.windows import TRADING, VenueMode, Window, exit_in, known_win
 from holdfast.jobs.access import heed_block
 from holdfast.jobs.deciding import Decisions
 from holdfast.jobs.execution import Execution
+from holdfast.jobs.leased import back_off
 from holdfast.jobs.ports import Ports
 from holdfast.state.halts import VenueNote
 from holdfast.telemetry.port import Level, Unit
@@ -75,10 +76,7 @@ class VenueWatch:
         return self._clock.now_ms() - self._seen.read_at_ms >= fresh_ms
 
     def look(self) -> None:
-        """Learn what the venue lets through. Where that can't be read, what was known holds for a minute more.
-
-        Raises VenueRateLimitedError, which ends the tick like any other read's.
-        """
+        """Learn what the venue lets through. Where that can't be read, what was known holds for a minute more."""
         if self.is_due:
             self._read_status()
         now_ms = self._clock.now_ms()
@@ -101,9 +99,10 @@ class VenueWatch:
     def _read_status(self) -> None:
         try:
             status: VenueStatus = self._ports.venue.status()
-        except VenueRateLimitedError:
-            raise
         except (VenueError, BudgetExhaustedError) as error:
+            if isinstance(error, VenueRateLimitedError):
+                # It is stored, and ends nothing: a stop may be due.
+                back_off(self._ports)
             self._event("UPKEEP_FAILED", Level.WARNING, what="status", error=str(error))
             return
         self._seen.status, self._seen.read_at_ms = status, self._clock.now_ms()
