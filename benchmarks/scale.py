@@ -1,8 +1,8 @@
 """Many accounts: 1 to 200 of them with fifty protected positions each, in the tables of one stage.
 
 Every account has a local exchange and a clock of its own; tables, everybody's switches and the process are shared, as
-they are where one warm process serves all of them. The exchange's own time is taken off. The crowds take turns, so that
-a busy machine is as bad for one account as for two hundred.
+they are where one warm process serves all of them. Times are of the processor, without the exchange's. The crowds take
+turns, so that a busy machine is as bad for one account as for two hundred.
 """
 
 from collections import Counter
@@ -12,6 +12,7 @@ from statistics import median
 from benchmarks.counted_store import write_calls
 from benchmarks.measure import verdict
 from benchmarks.scale_account import POSITIONS, START_MS
+from benchmarks.scale_cost import TICKS_PER_HOUR, Usage, busy_seconds, monthly
 from benchmarks.scale_crowd import Counts, Crowd, kept_bytes
 from benchmarks.scale_engine import kinds_at
 from holdfast.clock import VirtualClock
@@ -28,6 +29,9 @@ MOST_RATIO = 1.5
 MOST_CALLS = {"execute": 6, "brackets": 10}
 # Begin and end of the lease, and the tokens of the books that brackets reads.
 CALM_WRITES = {"execute": {"LEASE": 2}, "brackets": {"LEASE": 2, "RATE": 1}}
+
+# Whether each tick is a process's first, and how often an hour the account's secret is read then.
+HOURS = (("one process keeps the account", False, 12), ("each tick in another process", True, TICKS_PER_HOUR))
 
 
 def main() -> bool:
@@ -47,11 +51,13 @@ def main() -> bool:
 
 
 def _times(crowds: list[Crowd]) -> list[bool]:
-    """Tick the crowds in turn and print our own time of a tick."""
+    """Tick the crowds in turn and print our own processor time of a tick."""
     for _ in range(TURNS):
         for crowd in crowds:
             crowd.tick_next()
-    print(f"{POSITIONS} protected positions an account, {TURNS} calm ticks of each job and crowd, our own time")
+    print(
+        f"{POSITIONS} protected positions an account, {TURNS} calm ticks of each job and crowd, our own processor time"
+    )
     print(f"{'accounts':>8}   {'execute: median':>15} {'p99':>9}   {'brackets: median':>16} {'p99':>9} {'to one':>7}")
     met = []
     alone = {job: median(times) for job, times in crowds[0].times.items()}
@@ -98,12 +104,16 @@ def _calm(kinds: Mapping[str, Counts]) -> list[bool]:
 def _print_hours(crowd: Crowd) -> None:
     """What the cost of an account follows from."""
     print("\nAn hour of one account, nothing due: brackets every 30 s, execute every minute")
-    for name, process_anew in (("one process keeps the account", False), ("each tick in another process", True)):
+    for name, process_anew, secret_reads in HOURS:
         counts, logged = crowd.hour(crowd.accounts[-1], process_anew=process_anew)
         print(
             f"{name:<30} {counts.calls.total():,} store calls, {counts.reads:,} read and {counts.writes:,} write units,"
             f" {counts.venue:,} calls of the venue, {logged / 1e3:,.0f} KB of events and metrics"
         )
+        usage = Usage(counts.calls.total(), counts.reads, counts.writes, counts.venue, logged, secret_reads)
+        dollars = monthly(usage)
+        words = ", ".join(f"{service} {amount:.2f}" for service, amount in dollars.items())
+        print(f"{'':<30} ${sum(dollars.values()):.2f} a month ({words}), busy {busy_seconds(usage):.0f} s an hour")
     print(f"a process keeps {kept_bytes(crowd.accounts[10:40]) / 1e3:.0f} KB of an account, both jobs together")
 
 

@@ -37,7 +37,7 @@ STAGE = "bench"
 
 
 class TimedTransport:
-    """The exchange's own time, which is not ours, in `ns`."""
+    """The exchange's own processor time, which is not ours, in `ns`."""
 
     def __init__(self, exchange: KalshiExchange) -> None:
         self._inner = InProcessTransport(exchange)
@@ -47,11 +47,11 @@ class TimedTransport:
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout_ms: int
     ) -> HttpAnswer:
         """See the port."""
-        begin = time.perf_counter_ns()
+        begin = time.thread_time_ns()
         try:
             return self._inner.send(method, url, headers, body, timeout_ms)
         finally:
-            self.ns += time.perf_counter_ns() - begin
+            self.ns += time.thread_time_ns() - begin
 
 
 class ProtectedAccount:
@@ -154,18 +154,18 @@ class ProtectedAccount:
         assert Requests(self._store, self.account.account_id).put(request, now_ms)
 
     def execute_tick(self, after_ms: int = CHECK_MS) -> int:
-        """A while later, one tick of the execute job; our own time of it in ns."""
+        """A while later, one tick of the execute job; our own processor time of it in ns."""
         return self._tick(execute, self._executing, after_ms)
 
     def brackets_tick(self, after_ms: int = CHECK_MS) -> int:
-        """A while later, one tick of the bracket-status job; our own time of it in ns."""
+        """A while later, one tick of the bracket-status job; our own processor time of it in ns."""
         return self._tick(check_brackets, self._checking, after_ms)
 
     def _tick(self, job: Callable[..., TickReport | BracketsReport], ports: Ports, after_ms: int) -> int:
         self.clock.sleep_ms(after_ms)
-        begin, venue = time.perf_counter_ns(), self.transport.ns
+        begin, venue = time.thread_time_ns(), self.transport.ns
         report = job(self.account, ports, self.clock)
-        took = time.perf_counter_ns() - begin - (self.transport.ns - venue)
+        took = time.thread_time_ns() - begin - (self.transport.ns - venue)
         assert not report.ended, report.ended
         assert not report.skipped, report.skipped
         return took
