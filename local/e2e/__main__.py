@@ -31,8 +31,6 @@ from local.environments import EnvironmentAbsentError
 LEAST_SECONDS = 180
 """How long the schedules run at least."""
 
-REDELIVERED_AFTER_SECONDS = 30
-
 
 def main() -> int:
     """Run it once."""
@@ -76,8 +74,6 @@ def _deployed(clock: Clock, teller: Teller) -> Iterator[tuple[LocalDeployment, l
         accounts = _prepare(deployment, venues)
         teller.say("tables; then records, secrets, switches and the quoted market of each account")
         deployment.deploy("--all")
-        for account in accounts:
-            account.redeliver_after(REDELIVERED_AFTER_SECONDS)
         teller.say("queues, functions, schedules, alarms")
         yield deployment, accounts
         deployment.destroy()

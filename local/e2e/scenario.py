@@ -6,7 +6,7 @@ from functools import partial
 from holdfast.clock import Clock
 from holdfast.core.bracket import BracketState, ExitMode
 from holdfast.core.errors import HoldfastError
-from holdfast.deployed import TICK_TIMEOUT_SECONDS, Function, function_name
+from holdfast.deployed import JOBS, TICK_TIMEOUT_SECONDS, Function, function_name
 from local.e2e.account import DeployedAccount
 from local.e2e.deployment import STAGE, LocalDeployment
 from local.e2e.logs import FunctionLogs
@@ -26,6 +26,7 @@ SWITCHES = (
 QUOTED = ("--param", "size=5", "--param", "half_spread=0.05")
 POISON = "{this is no tick"
 KALSHI_ORDER = "POST /portfolio/events/orders"
+REDELIVERED_AFTER_SECONDS = 40
 KILLED_AFTER_SECONDS = 8
 # The venue answers later than that, and its order is carried out all the same.
 _SILENT_MS = 20_000
@@ -60,6 +61,7 @@ class Scenario:
         self._enter()
         flipped_ms = self._flip_mode()
         self._see_protected()
+        self._poison()
         self._kill()
         self._exit()
         self.wait_until(flipped_ms + _SWITCHES_SEEN_MS + EXECUTE_SECONDS * 1000)
@@ -68,6 +70,7 @@ class Scenario:
         self._see_watched()
         self._halt()
         self._exit_halted()
+        self._see_dead_letters()
 
     def wait_until(self, at_ms: int) -> None:
         """Let the schedules go on until then."""
@@ -77,8 +80,6 @@ class Scenario:
 
     def _enter(self) -> None:
         self._teller.head("Positions are opened and protected")
-        for queue in (Function.EXECUTE, Function.BRACKETS):
-            self._hit.send(queue, POISON)
         for account in self._accounts:
             account.holdfast("enter", account.venue.market(STOP))
             for ticker in (GAIN, SIGNAL, HALT):
@@ -104,6 +105,19 @@ class Scenario:
                 self._teller.of(account, levels(account, ticker))
             self._until("its quotes", account, partial(_is_quoted, account))
             self._teller.of(account, f"{QUOTE}: {_resting(account)}")
+
+    def _poison(self) -> None:
+        """What is no tick, and comes again for as long as its queue gives it again."""
+        self._hit.redeliver_after(REDELIVERED_AFTER_SECONDS)
+        for job in JOBS:
+            self._hit.send(job, POISON)
+        self._teller.of(self._hit, f"{POISON!r} is put into the queues of {' and '.join(JOBS)}")
+
+    def _see_dead_letters(self) -> None:
+        hit = self._hit
+        for job in JOBS:
+            self._until(f"a dead letter of {job}", hit, partial(_is_dead, hit, job))
+        self._teller.of(hit, f"{POISON!r} is in the dead-letter queues")
 
     def _kill(self) -> None:
         """Lambda's time-out ends the function while the venue's answer to its exit is awaited."""
@@ -220,6 +234,10 @@ def _is_watched(account: DeployedAccount, ticker: str) -> bool:
     if bracket is None or bracket.state is not BracketState.PROTECTED:
         return False
     return bracket.mode is ExitMode.MONITOR and not account.resting(ticker)
+
+
+def _is_dead(account: DeployedAccount, job: Function) -> bool:
+    return POISON in account.dead_letters()[job]
 
 
 def _waits_for_halt(account: DeployedAccount) -> bool:
