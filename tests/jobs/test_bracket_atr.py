@@ -135,6 +135,36 @@ def test_a_requests_own_distance_in_atr_is_one_too() -> None:
         assert lived.bracket.levels.take_profit == 6_100
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"soft_stop": "1.3atr"}, "soft_stop 1.3atr"),
+        ({"take_profit": "0.03"}, "take_profit 0.03"),
+        ({"hard_stop": "1.85atr"}, "hard_stop 1.85atr"),
+    ],
+)
+def test_layers_that_do_not_fit_each_other_at_the_markets_own_atr_refuse_the_entry(
+    changes: dict[str, str], said: str
+) -> None:
+    """A soft stop that leaves the other one dead, a gain that spread and fees eat, a last resort beside the first."""
+    with life() as lived:
+        lived.made.switch(**(IN_ATR | changes), atr_bar_minutes="1")
+        traded(lived, 60)
+        lived.enter()
+        (refused,) = lived.made.events("ENTRY_REFUSED")
+        assert refused["reason"] == "protection"
+        assert said in str(refused["why"])
+        assert lived.orders("e") == []
+
+
+def test_distances_of_a_request_that_do_not_fit_each_other_refuse_it() -> None:
+    with life() as lived:
+        lived.enter(protection={"take_profit": "0.03"})
+        (refused,) = lived.made.events("ENTRY_REFUSED")
+        assert (refused["reason"], lived.orders("e")) == ("protection", [])
+        assert "spread and fees" in str(refused["why"])
+
+
 def test_candles_are_read_once_for_the_entry_and_never_for_what_is_not_entered() -> None:
     with life() as lived:
         calls = lived.made.exchange.calls

@@ -33,7 +33,7 @@ from holdfast.core.orders import Purpose, TargetOrder, client_order_id
 from holdfast.core.positions import Position
 from holdfast.core.requests import EntryRequest
 from holdfast.core.risk import RiskLimits
-from holdfast.jobs.alignment import check_alignment
+from holdfast.jobs.alignment import check_alignment, misaligned_entry
 from holdfast.jobs.atr import AtrReading, AtrReads
 from holdfast.jobs.deciding import STALE_AFTER_MS
 from holdfast.jobs.observing import AccountView
@@ -187,6 +187,8 @@ class Entering:
         if known is not None:
             # What is added follows the levels of the first entry.
             refusal = refusal or refusal_of_addition(grid, known.levels, terms)
+        else:
+            refusal = refusal or misaligned_entry(self._ports, self._switches, grid, wanted, terms)
         if refusal:
             return EntryRefusal(NoEntry.PROTECTION, f"{refusal} ({reading.why})" if reading.why else refusal)
         return self._claimed(request, target, grid, wanted, terms, account, now_ms)
