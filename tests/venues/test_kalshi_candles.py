@@ -86,6 +86,8 @@ def test_another_markets_candles_are_nobodys():
         ("0.50", "0.60", "0.51", "0.55"),
         ("0.50", "0.60", "x", "0.55"),
         ("0.00", "0.60", "0.00", "0.55"),
+        ("0.50", "1.00", "0.40", "0.55"),
+        ("50", "60", "40", "55"),
     ],
 )
 def test_prices_that_can_not_be_are_an_error_and_no_candle(prices):

@@ -14,7 +14,7 @@ from holdfast.core.candles import Candle
 from holdfast.core.errors import InvalidInputError, VenueUnavailableError
 from holdfast.venues.kalshi import client as api
 from holdfast.venues.kalshi.client import KalshiClient
-from holdfast.venues.kalshi.wire import decode, price_units
+from holdfast.venues.kalshi.wire import SCALE, decode, price_units
 
 LENGTHS = (1, 60, 1_440)
 
@@ -80,6 +80,10 @@ def _candle(row: CandleRow, length_s: int) -> Candle | None:
     if stated == (None, None, None, None):
         return None
     first, high, low, last = (price_units(text or "", "candlestick.price") for text in stated)
+    if high >= SCALE.one:
+        raise VenueUnavailableError(
+            f"{api.CANDLES.name}: a price of {prices.high_dollars}, nothing trades at 1 or more"
+        )
     try:
         end_ms = row.end_period_ts * 1_000
         return Candle(end_ms - length_s * 1_000, end_ms, first, high, low, last)
