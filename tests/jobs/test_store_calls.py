@@ -10,8 +10,10 @@ from benchmarks.scale_account import START_MS, ProtectedAccount, switches
 from benchmarks.scale_crowd import Counts, Crowd
 from holdfast.clock import VirtualClock
 from holdfast.core.bracket import ExitSource
+from holdfast.jobs.reading import LOOK_AGAIN_MS
 from holdfast.state.memory import MemoryStore
 from holdfast.state.port import Absent, Check, Delete, Key, Put, Table
+from tests.jobs.polymarket_life import token_life
 
 
 def crowd_of(positions: int, count: int = 1) -> Crowd:
@@ -90,6 +92,22 @@ def test_ticks_of_two_accounts_touch_no_partition_of_a_table_together() -> None:
     one, other = ({p for counts in crowd.kinds(a).values() for p in counts.partitions} for a in crowd.accounts)
     assert one
     assert not one & other
+
+
+def test_tick_at_polymarket_makes_the_same_calls_and_one_for_the_index_of_orders_where_it_looks() -> None:
+    with token_life() as lived:
+        lived.protected()
+        store = lived.made.store = CountedStore(lived.made.store)  # type: ignore[assignment]
+        lived.made.ports = lived.made.writer("w2")
+        lived.check()
+        lived.check()
+        store.clear()
+        lived.check()
+        assert store.calls == CALM["brackets, calm"]
+        store.clear()
+        lived.check(after_ms=LOOK_AGAIN_MS)
+        looking = Counter({("get", "control"): 1, ("get_many", "control"): 1})
+        assert store.calls == Counter(CALM["brackets, calm"]) + looking
 
 
 def test_units_are_those_of_dynamodb() -> None:

@@ -107,6 +107,7 @@ class BracketsTick:
         self._report, self._gasless = report, gasless
         self._ledger = Ledger(ports.store, lease.account)
         self._is_judged = False
+        self._has_settled = False
 
     def run(self) -> None:
         """Every step; the report holds what was done, also where an error ends the tick early."""
@@ -182,6 +183,9 @@ class BracketsTick:
             if upkeep.settle(view.positions, one, view.provisional):
                 self.ports.cache.redeemable_listed_at_ms = 0
                 protecting.run(brackets.open(), self._observe(observer))
+            # With what was settled just now; what another writer settles meanwhile the next tick sees.
+            settled = LedgerKind.SETTLEMENT.value
+            self._has_settled = any(stored.position.reduced_by == settled for stored in view.positions.values())
             say_foreign_positions(self.ports, view, opened.keys(), self._clock.now_ms())
         finally:
             self.watch.finish(Execution())
@@ -221,7 +225,5 @@ class BracketsTick:
 
     def _may_redeem(self) -> bool:
         """Whether something of ours can be there to redeem: what our ledger settled, and not looked for lately."""
-        positions = self._ledger.positions().values()
-        if not any(stored.position.reduced_by == LedgerKind.SETTLEMENT.value for stored in positions):
-            return False
-        return self._clock.now_ms() - self.ports.cache.redeemable_listed_at_ms >= LIST_REDEEMABLE_MS
+        listed_ms = self._clock.now_ms() - self.ports.cache.redeemable_listed_at_ms
+        return self._has_settled and listed_ms >= LIST_REDEEMABLE_MS
