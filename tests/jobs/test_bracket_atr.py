@@ -157,14 +157,6 @@ def test_layers_that_do_not_fit_each_other_at_the_markets_own_atr_refuse_the_ent
         assert lived.orders("e") == []
 
 
-def test_distances_of_a_request_that_do_not_fit_each_other_refuse_it() -> None:
-    with life() as lived:
-        lived.enter(protection={"take_profit": "0.03"})
-        (refused,) = lived.made.events("ENTRY_REFUSED")
-        assert (refused["reason"], lived.orders("e")) == ("protection", [])
-        assert "spread and fees" in str(refused["why"])
-
-
 def test_candles_are_read_once_for_the_entry_and_never_for_what_is_not_entered() -> None:
     with life() as lived:
         calls = lived.made.exchange.calls

@@ -29,12 +29,11 @@ def check_alignment(ports: Ports, switches: Switches, now_ms: int) -> tuple[str,
 
 
 def misaligned_entry(ports: Ports, switches: Switches, grid: OwnGrid, wanted: Distances, terms: Terms) -> str:
-    """Why an entry with distances in ATR, or of its own, is refused: what does not fit there; "" where all of it fits.
+    """Why an entry with distances in ATR is refused: what does not fit in its own market; "" where all of it fits.
 
     Levels that the end of the grid has moved together are no fault of the settings.
     """
-    is_checked = not wanted.needs_atr and wanted == switches.distances
-    if is_checked or terms.bid is None or terms.ask is None or (wanted.needs_atr and not terms.atr):
+    if not wanted.needs_atr or not terms.atr or terms.bid is None or terms.ask is None:
         return ""
     found = alignment_of(
         Setup(
