@@ -12,7 +12,7 @@ from holdfast.assembly import assemble, open_transport
 from holdfast.clock import Clock, SystemClock
 from holdfast.deployed import QUEUE_URL_VARIABLE, STAGE_VARIABLE, metrics_namespace
 from holdfast.jobs.ports import Ports
-from holdfast.jobs.schedule import TickMessage, check_time, decode, encode, follow_ups, is_due, is_stale
+from holdfast.jobs.schedule import TickMessage, as_sent, check_time, decode, encode, follow_ups, is_due, is_stale
 from holdfast.state.accounts import Account, Accounts, SecretsManager
 from holdfast.state.aws import AwsClients
 from holdfast.state.dynamodb import DynamoStore
@@ -65,8 +65,10 @@ class Runtime:
         stage, queue_url = required(STAGE_VARIABLE), required(QUEUE_URL_VARIABLE)
         return cls(job, AwsClients(), stage, queue_url, writer, SystemClock())
 
-    def serve(self, body: str) -> None:
+    def serve(self, body: str, sent_at_ms: int = 0) -> None:
         """Run the tick of one message, after sending the minute's further ones. A stale message is counted, no more.
+
+        `sent_at_ms`: when the queue took it; 0 where that is not known.
 
         Raises InvalidInputError for a message or account that can't be used: it belongs in the dead-letter queue.
         """
@@ -74,14 +76,15 @@ class Runtime:
         check_time(message, self._clock.now_ms())
         account, ports = self._account(message.account)
         interval_seconds = self._job.interval_seconds(ports.switches.read().switches)
-        self._send_follow_ups(message, interval_seconds)
-        if is_stale(message, self._clock.now_ms(), interval_seconds):
+        tick = as_sent(message, sent_at_ms)
+        self._send_follow_ups(tick, interval_seconds)
+        if is_stale(tick, self._clock.now_ms(), interval_seconds):
             self.telemetry.event(
                 "TICK_STALE", Level.WARNING, account=message.account, scheduled_at=message.scheduled_at
             )
             self.telemetry.metric("TicksStale", 1)
         elif is_due(message, interval_seconds):
-            self._job.run(account, ports, self._clock, scheduled_at_ms=message.scheduled_at_ms)
+            self._job.run(account, ports, self._clock, scheduled_at_ms=tick.scheduled_at_ms)
 
     def _account(self, account_id: str) -> tuple[Account, Ports]:
         """The account's ports, made anew where its credentials were rotated."""
@@ -105,9 +108,13 @@ class Runtime:
         return known.account, known.ports
 
     def _send_follow_ups(self, message: TickMessage, interval_seconds: int) -> None:
-        """Send the minute's further messages. Those that the queue does not take are said; the tick goes on."""
-        late_seconds = max(self._clock.now_ms() - message.scheduled_at_ms, 0) // 1000
-        further = follow_ups(message, interval_seconds)
+        """Send the minute's further messages that are of use. Those that the queue does not take are said; the tick
+        goes on."""
+        now_ms = self._clock.now_ms()
+        late_seconds = max(now_ms - message.scheduled_at_ms, 0) // 1000
+        further = [
+            one for one in follow_ups(message, interval_seconds) if not is_stale(one.message, now_ms, interval_seconds)
+        ]
         for start in range(0, len(further), 10):
             entries = [
                 {
@@ -150,7 +157,7 @@ class JobFunction:
         """Run one tick for each message. A message that can't be used goes to the dead-letter queue by itself."""
         runtime = self.runtime = self.runtime or Runtime.from_environment(self.job, writer=context.log_stream_name)
         try:
-            return serve_each(event, runtime.telemetry, lambda message: runtime.serve(message.body))
+            return serve_each(event, runtime.telemetry, lambda message: runtime.serve(message.body, message.sent_at_ms))
         finally:
             runtime.telemetry.flush()
 

@@ -93,10 +93,11 @@ class Deployed:
         self.made, self.clients, self.stage, self.queue_url = made, clients, stage, queue_url
         self.store = DynamoStore(clients.dynamodb, TableNames(stage), made.clock)
 
-    def invoke(self, *bodies: str) -> list[str]:
-        """Returns the ids of the failed messages."""
+    def invoke(self, *bodies: str, sent_at_ms: int = 0) -> list[str]:
+        """Returns the ids of the failed messages. `sent_at_ms`: when their queue took them, if it says so."""
+        attributes = {"SentTimestamp": str(sent_at_ms)} if sent_at_ms else {}
         records = [
-            {"messageId": f"m{number}", "body": body, "eventSource": "aws:sqs", "receiptHandle": "-"}
+            {"messageId": f"m{number}", "body": body, "eventSource": "aws:sqs", "attributes": attributes}
             for number, body in enumerate(bodies)
         ]
         answer: dict[str, Any] = self.handler.handle({"Records": records}, CONTEXT)

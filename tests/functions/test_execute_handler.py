@@ -14,7 +14,7 @@ from functions.execute import handler
 from functions.runtime import Runtime
 from holdfast.core.errors import InvalidInputError
 from holdfast.deployed import metrics_namespace, secret_name
-from holdfast.jobs.schedule import TickMessage, decode, encode, follow_ups, is_due, is_stale
+from holdfast.jobs.schedule import TickMessage, as_sent, decode, encode, follow_ups, is_due, is_stale
 from holdfast.state.accounts import Accounts
 from holdfast.state.aws import AwsClients
 from holdfast.state.markets import DEFAULT_STRATEGY, MarketConfig, MarketConfigs
@@ -61,6 +61,15 @@ def test_stale_and_undue_messages() -> None:
     ]
 
 
+def test_a_schedules_message_is_as_old_as_its_time_in_the_queue() -> None:
+    message = TickMessage("a", MINUTE.isoformat())
+    assert as_sent(message, MINUTE_MS + 59_000).scheduled_at_ms == MINUTE_MS + 59_000
+    assert as_sent(message, MINUTE_MS + 60_001) == message, "moved back from the dead-letter queue"
+    assert as_sent(message, MINUTE_MS - 1) == as_sent(message, 0) == message
+    ours = follow_ups(message, 30)[0].message
+    assert as_sent(ours, ours.scheduled_at_ms + 1) == ours, "it is sent ahead of its time"
+
+
 @pytest.fixture
 def deployed(local_aws: LocalAws, stage: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
     with deployed_job(handler, local_aws, stage, monkeypatch) as ready:
@@ -92,6 +101,22 @@ def test_stale_message_is_skipped_and_counted(
     assert deployed.made.books.orders == ()
     assert [record.message for record in caplog.records] == ["TICK_STALE"]
     assert "TicksStale" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("late_ms", "ticks"), [(0, 1), (59_000, 1), (61_000, 0)])
+def test_a_tick_runs_at_whichever_second_of_its_minute_the_schedule_sends_it(
+    deployed: Deployed, late_ms: int, ticks: int
+) -> None:
+    """Scheduler's precision is a minute: an account whose message always comes late would have no ticks at all."""
+    deployed.switch(execution_interval_seconds="30")
+    message, sent_at_ms = deployed.message(late_ms=late_ms), deployed.made.clock.now_ms()
+    deployed.made.clock.sleep_ms(500)
+    assert deployed.invoke(message, sent_at_ms=sent_at_ms) == []
+    assert len(deployed.made.resting()) == 6 * ticks
+    assert deployed.queued() == [str(ticks), "0"], "its follow-up comes an interval after it, or not at all"
+    deployed.made.clock.sleep_ms(420_000)
+    deployed.invoke(message, sent_at_ms=sent_at_ms)
+    assert deployed.queued() == [str(ticks), "0"], "delivered again, it sends none that is stale already"
 
 
 def test_poisoned_message_fails_alone(deployed: Deployed) -> None:

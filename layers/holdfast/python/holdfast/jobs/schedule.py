@@ -63,6 +63,18 @@ def check_time(message: TickMessage, now_ms: int) -> None:
         raise InvalidInputError("scheduled_at", message.scheduled_at, f"at most {AHEAD_MS // 1000} seconds from now")
 
 
+def as_sent(message: TickMessage, sent_at_ms: int) -> TickMessage:
+    """The schedule's message, dated by when the queue took it; `sent_at_ms` is 0 where nobody says.
+
+    EventBridge Scheduler sends a minute's message at any second of that minute, and an account's may be as late each
+    time: by the schedule's own time all of its ticks could be stale. Our own messages are sent ahead of their time. One
+    that came into the queue more than a minute late, back from the dead-letter queue, say, is as old as it is.
+    """
+    if message.follow_up or not 0 < sent_at_ms - message.scheduled_at_ms <= MINUTE_MS:
+        return message
+    return TickMessage(message.account, _iso(sent_at_ms))
+
+
 def is_stale(message: TickMessage, now_ms: int, interval_seconds: int) -> bool:
     """Whether the next tick is due already."""
     return now_ms - message.scheduled_at_ms >= min(interval_seconds * 1000, OLDEST_MS)
