@@ -2,13 +2,13 @@
 
 from msgspec import structs
 
-from holdfast.core.bracket import Bracket, Lacking
+from holdfast.core.bracket import Bracket, Lacking, Naked, NakedClass
 from holdfast.core.capabilities import CancelAck
 from holdfast.core.exits import Decision
 from holdfast.core.floors import FloorPolicy
 from holdfast.core.outcomes import Refusal
 from holdfast.core.protection import Facts, Policy, Scene
-from holdfast.core.take_profit import SELLABLE_AFTER_MS, after_refusal, take_profit_legs
+from holdfast.core.take_profit import SELLABLE_AFTER_MS, after_acceptance, after_refusal, protect, take_profit_legs
 from holdfast.core.windows import VenueMode
 from tests.core.exit_world import MARKET, NOW, ONE, book, bracket
 from tests.core.plan_world import CAPABILITIES
@@ -93,6 +93,29 @@ def test_what_is_refused_twice_waits_no_second_time():
 def test_another_size_than_the_refused_one_may_be_a_fill():
     partly = legs(refused(sent()), SELLABLE_AFTER_MS, held=900)
     assert (partly.take_profit, partly.wait) == (None, "fills_may_lag")
+
+
+def naked(of: Bracket, after_ms: int, **facts: object) -> NakedClass | None:
+    """Why no stop covers it that long after NOW."""
+    seen = structs.replace(FACTS, **facts)
+    return protect(of, Scene(seen, Decision(peak=6_000), POLICY, MARKET, NOW + after_ms, "d")).naked
+
+
+def test_what_the_venue_did_not_have_is_naked_until_an_order_for_all_of_it_was_taken():
+    """A part that filled, another refusal and an answer that is lost say nothing of the shares that are left."""
+    after = refused(sent())
+    assert after.naked == Naked(NOW, NakedClass.NOT_SELLABLE)
+    later = SELLABLE_AFTER_MS + 1
+    assert naked(after, later) is NakedClass.NOT_SELLABLE
+    assert naked(after, later, held=900) is NakedClass.NOT_SELLABLE
+    assert naked(legs(after, later).claim, later + 1, unknown_leg=True) is NakedClass.NOT_SELLABLE
+    crossed = after_refusal(after, after.lacking, Refusal.POST_ONLY_CROSS, NOW + later, reserves_sells=True)
+    assert naked(crossed, later) is NakedClass.NOT_SELLABLE
+    rests = after_acceptance(legs(after, later).claim, NOW + later)
+    assert (rests.naked.cause, rests.naked.total_ms) == (None, later)
+    assert naked(sent(), later) is None
+    assert naked(refused(sent(), reserves_sells=False), later) is None
+    assert naked(after, later, mode=VenueMode.CANCEL_ONLY) is NakedClass.WINDOW
 
 
 def test_other_refusals_and_venues_that_reserve_nothing_keep_to_the_lag():

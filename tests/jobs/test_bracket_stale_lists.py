@@ -2,12 +2,13 @@
 order is gone from: an exit beside it would sell twice."""
 
 from dataclasses import replace
+from typing import Any
 
 from holdfast.core.bracket import ExitSource
 from holdfast.core.orders import Cancellation
 from tests.jobs.bracket_world import Protected, protected_world
 from tests.jobs.test_bracket_writers import Interrupting
-from tests.jobs.world import World, orders_of
+from tests.jobs.world import World, orders_of, world
 
 # Older than everything that happens here.
 LAG_MS = 60_000
@@ -108,3 +109,30 @@ def test_a_take_profit_that_somebody_cancelled_is_sold_once_no_fill_of_it_can_be
         held.check(after_ms=1_000)
         (trade,) = held.trades
         assert trade.source is ExitSource.POSITION_MONITOR_TP
+
+
+def test_a_first_take_profit_that_waits_for_a_newer_list_says_so() -> None:
+    """What another market's orders taught of the list holds for all of it: nothing may be placed on its strength."""
+    with world(markets=2) as made:
+        for market in made.markets:
+            made.configs.remove(market)
+        made.switch(max_trade_size="100")
+        first, second = Protected(made, "M-2"), Protected(made, "M-1")
+        second._asked = 100
+        first.enter(size="20")
+        first.check(after_ms=5_000)
+        made.tick(after_ms=8_000)
+        prepare = made.ports.venue.prepare
+
+        def from_now_on_late(batch: Any) -> Any:
+            made.exchange.set_read_lag_ms(LAG_MS)
+            return prepare(batch)
+
+        made.ports.venue.prepare = from_now_on_late  # type: ignore[method-assign,assignment]
+        second.enter(size="20")
+        assert second.bracket.fallback == "waits for a newer list of our orders"
+        assert first.bracket.fallback == "", "it was sent, and may rest all the same"
+        made.exchange.set_read_lag_ms(0)
+        second.check()
+        assert second.bracket.fallback == ""
+        assert ("sell", 6_100, 2_000) in made.resting("M-1")
