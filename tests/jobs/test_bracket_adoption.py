@@ -2,11 +2,13 @@
 
 import pytest
 
-from holdfast.core.bracket import BracketState, ExitMode, ExitSource, resumed
+from holdfast.core.bracket import BracketState, ExitMode, ExitSource, NakedClass, resumed
 from holdfast.core.orders import Purpose, client_order_id
+from holdfast.jobs.upkeep import COMPARE_MS
 from holdfast.state.port import Delete, Key, Table
 from tests.jobs.bracket_life import Life, life
-from tests.jobs.world import foreign_member
+from tests.jobs.bracket_world import Protected
+from tests.jobs.world import foreign_member, world
 
 OUTCOMES = pytest.mark.parametrize("no", [False, True], ids=["yes", "no"])
 
@@ -176,3 +178,23 @@ def test_venue_that_still_shows_a_position_keeps_the_bracket_open_until_a_person
         assert lived.trade.source is ExitSource.ARMED_STOP
         assert lived.exits == [(100, 100)]
         assert lived.held == 40
+
+
+def test_position_that_is_adopted_while_another_market_settles_makes_nobody_less_than_naked() -> None:
+    """A settlement is followed by another look, which counted what the first one had adopted as minus one."""
+    with world(markets=2) as made:
+        for market in made.markets:
+            made.configs.remove(market)
+        made.switch(max_trade_size="100")
+        first, second = Protected(made, "M-1"), Protected(made, "M-2")
+        first.enter()
+        second._asked = 1
+        second.enter()
+        first.check()
+        made.clock.sleep_ms(COMPARE_MS)
+        first.brackets.close(first.bracket, None)
+        made.exchange.settle("M-2", "yes")
+        report = first.check()
+        assert [event["market"] for event in made.events("POSITION_ADOPTED")] == ["M-1"]
+        assert [trade.market for trade in second.trades] == ["M-2"]
+        assert report.protecting.naked[NakedClass.REFUSED] == 0

@@ -122,6 +122,9 @@ def test_flip_that_the_venue_does_not_let_undo_is_tried_with_a_back_off_and_alar
         lived.look()
         refused = lived.made.events("BATCH_PLACE_FAILED")
         assert 3 <= len(refused) <= 5, "1, 2 and 4 seconds between them"
+        before_ms = lived.made.clock.now_ms()
+        lived.check(after_ms=500)
+        assert lived.made.clock.now_ms() - before_ms > 3_000, "a tick that comes early waits, too"
         for _ in range(8):
             lived.check()
         assert 8 <= len(refused := lived.made.events("BATCH_PLACE_FAILED")) <= 14

@@ -7,10 +7,11 @@ import pytest
 
 from holdfast.core.bracket import ExitSource, NakedClass
 from holdfast.core.market import Side
+from holdfast.core.orders import Purpose, client_order_id
 from local.venues.kalshi import Fault, FaultKind
 from tests.jobs.bracket_life import BOOKS, LAST_TRADES, PLACE, Life, life
 from tests.jobs.bracket_world import Protected
-from tests.jobs.world import World, world
+from tests.jobs.world import World, foreign_member, world
 
 OUTCOMES = pytest.mark.parametrize("no", [False, True], ids=["yes", "no"])
 WIDE = ((30, 500),)
@@ -223,3 +224,24 @@ def test_book_that_grew_old_while_trades_were_read_is_sold_to_by_nobody() -> Non
         lived.sold_by_others(32)
         lived.check()
         lived.assert_over(ExitSource.POSITION_MONITOR_HARD)
+
+
+def test_what_is_sure_and_what_is_not_look_for_orphans_once() -> None:
+    """Both parts of a pass see the same list: the second one's cancel would find nothing."""
+    with world(markets=2) as made:
+        made.configs.remove("M-2")
+        for market in made.markets:
+            made.book(market, 49, 51)
+        lone = Protected(made, "M-1")
+        made.configs.remove("M-1")
+        made.switch(max_trade_size="100")
+        lone.enter()
+        lone.check()
+        identity = client_order_id(made.account.account_id, "M-2", "lost", "", Purpose.EXIT)
+        assert foreign_member(made).create("M-2", "ask", "0.61", "5.00", identity).status_code == 201
+        wide(made, "M-1")
+        lone.check(after_ms=10_000)
+        assert held(made) == []
+        assert made.books.open_orders == ()
+        assert len(made.events("ORPHAN_ORDERS")) == 1
+        assert made.misses() == 0

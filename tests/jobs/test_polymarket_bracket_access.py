@@ -38,6 +38,24 @@ def test_exit_from_a_blocked_place_is_tried_on_alarmed_by_name_and_no_failure() 
         assert len(made.events("ACCESS_CLEARED")) == 1
 
 
+def test_hard_stop_from_a_blocked_place_waits_its_back_off_in_a_tick_that_comes_early() -> None:
+    """It goes at once the first time, not each time that somebody looks."""
+    with token_life() as lived:
+        lived.protected()
+        made = lived.made
+        made.exchange.operator.set_geoblock(BLOCKED, sells_too=True)
+        lived.market_at(38, 40)
+        placed = made.exchange.calls[PLACE]
+        lived.check()
+        first = made.exchange.calls[PLACE] - placed
+        exit = lived.bracket.exit
+        assert exit is not None
+        assert exit.source is ExitSource.POSITION_MONITOR_HARD
+        assert exit.retry_at_ms - made.clock.now_ms() > 5_000
+        lived.check(after_ms=0)
+        assert made.exchange.calls[PLACE] - placed - first == 1, "when its time has come, and not at once, too"
+
+
 def test_entry_from_a_blocked_place_halts_entries_at_once_and_pauses_no_market() -> None:
     """The hourly question has not shown it yet."""
     with token_life() as lived:
