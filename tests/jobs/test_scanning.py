@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from holdfast.core.blacklist import BlacklistPolicy
-from holdfast.core.bracket import Bracket
+from holdfast.core.bracket import Bracket, BracketState, moved, resumed
 from holdfast.core.market import Side
 from holdfast.core.positions import Position
 from holdfast.core.requests import EntryRequest, ExitRequest, Origin, RequestState
@@ -245,6 +245,23 @@ def test_a_halted_account_does_not_scan(listing: Listing) -> None:
     listing.made.switch(halt="true")
     listing.made.tick()
     assert listing.scans == []
+
+
+def test_an_account_with_a_bracket_that_needs_a_person_does_not_scan(listing: Listing) -> None:
+    """Else its request would wait, and buy at the moment when he resumes the account."""
+    listing.add("tight", 40, 41)
+    listing.made.tick()
+    (bracket,) = listing.open.values()
+    brackets = Brackets(listing.made.store, listing.made.account.account_id)
+    called = brackets.save(moved(bracket, BracketState.ATTENTION, "look", "d", disputed="look"))
+    listing.add("next", 40, 41)
+    listing.made.tick(after_ms=61_000)
+    assert len(listing.scans) == 1
+    after = brackets.get(called.market)
+    assert after is not None
+    brackets.save(resumed(after, "d"))
+    listing.made.tick(after_ms=61_000)
+    assert len(listing.scans) == 2
 
 
 def test_several_entries_of_one_tick_are_different_markets(listing: Listing) -> None:
