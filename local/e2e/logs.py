@@ -1,10 +1,9 @@
 """What the deployed functions say: their events, as CloudWatch Logs has them."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
-
-from botocore.exceptions import ClientError
 
 from holdfast.deployed import QUEUES, Function, log_group_name
 from local.e2e.deployment import STAGE, LocalDeployment
@@ -46,7 +45,7 @@ class FunctionLogs:
             (deployment.client("logs", region), region, function) for region in regions for function in QUEUES
         ]
         self._since_ms = dict.fromkeys(((region, function) for _, region, function in self._groups), since_ms)
-        self._seen: set[tuple[str, Function, int, str]] = set()
+        self._seen: Counter[tuple[str, Function, int, str]] = Counter()
         self.events: list[Event] = []
         self.killed: list[tuple[str, Function]] = []
 
@@ -64,30 +63,26 @@ class FunctionLogs:
         return new
 
     def _lines(self, client: Any, region: str, function: Function) -> Iterator[tuple[int, str]]:
-        """Lines that were not seen before."""
-        given = {
-            "logGroupName": log_group_name(STAGE, function),
-            "startTime": self._since_ms[region, function] - _LOOK_BACK_MS,
-        }
-        latest_ms = self._since_ms[region, function]
-        while True:
-            try:
-                answer = client.filter_log_events(**given)
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                    raise
-                return
-            for found in answer["events"]:
-                at_ms, line = int(found["timestamp"]), str(found["message"])
-                key = (region, function, at_ms, line)
-                if key not in self._seen:
-                    self._seen.add(key)
-                    latest_ms = max(latest_ms, at_ms)
-                    yield at_ms, line
-            if "nextToken" not in answer:
-                break
-            given["nextToken"] = answer["nextToken"]
-        self._since_ms[region, function] = latest_ms
+        """Lines that were not seen before. They have no ids, and the same one can be there twice."""
+        since_ms = self._since_ms[region, function]
+        here = Counter(_read(client, log_group_name(STAGE, function), since_ms - _LOOK_BACK_MS))
+        for at_ms, line in here:
+            key = (region, function, at_ms, line)
+            for _ in range(here[at_ms, line] - self._seen[key]):
+                yield at_ms, line
+            self._seen[key] = here[at_ms, line]
+        self._since_ms[region, function] = max([since_ms, *(at_ms for at_ms, _ in here)])
+
+
+def _read(client: Any, group: str, since_ms: int) -> Iterator[tuple[int, str]]:
+    """Every line of a function since then; none before its first invocation."""
+    given = {"logGroupName": group, "startTime": since_ms}
+    while True:
+        answer = client.filter_log_events(**given)
+        yield from ((int(found["timestamp"]), str(found["message"])) for found in answer["events"])
+        if "nextToken" not in answer:
+            return
+        given["nextToken"] = answer["nextToken"]
 
 
 def _fields(line: str) -> dict[str, Any]:
