@@ -55,6 +55,7 @@ def test_position_is_naked_while_the_venue_has_no_shares_that_a_stop_could_sell(
         lived.enter()
         assert lived.bracket.naked.cause is NakedClass.NOT_SELLABLE
         assert naked(lived) == [("not_sellable", Level.INFO), ("not_sellable", Level.WARNING)]
+        assert made.events("NAKED")[-1]["total_ms"] == SELLABLE_AFTER_MS, "for so long already"
         assert made.telemetry.total("NakedPositions") == 0, "what alarms counts what a check finds"
         began_ms = lived.bracket.naked.since_ms
         report = lived.check(after_ms=10_000)

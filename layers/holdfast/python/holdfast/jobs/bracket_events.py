@@ -51,7 +51,7 @@ class BracketEvents:
                 market=after.market,
                 cause=cause.value if cause else "",
                 bracket=after.bracket_id,
-                total_ms=after.naked.total_ms,
+                total_ms=after.naked.measured_ms(self._clock.now_ms()),
             )
         if is_watched:
             level = Level.INFO if again_ms else Level.WARNING
