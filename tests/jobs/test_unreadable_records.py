@@ -37,6 +37,22 @@ def two_positions(made: World) -> tuple[Protected, Protected]:
     return first, second
 
 
+@pytest.mark.parametrize("revision", [{}, {"revision": "b#1"}], ids=["of an older release", "edited by hand"])
+def test_bracket_that_nobody_could_write_again_is_said_and_not_just_lost_to_nobody(revision: Item) -> None:
+    """Its stop was decided each tick, and each time another writer seemed to have been faster."""
+    with life() as lived:
+        lived.protected()
+        item = dict(lived.brackets.claim(lived.bracket).item)
+        del item["revision"]
+        lived.made.store.write(Put(Table.BRACKETS, item | revision))
+        lived.market_at(43, 45)
+        report = lived.check()
+        assert report.protecting.naked[NakedClass.REFUSED] == 1
+        (said,) = lived.made.events("RECORD_UNREADABLE")
+        assert "revision" in str(said["why"])
+        assert lived.made.events("CLAIM_LOST") == []
+
+
 def test_bracket_that_can_not_be_read_leaves_the_others_protected_and_counts_as_naked() -> None:
     with world(markets=2) as made:
         first, second = two_positions(made)

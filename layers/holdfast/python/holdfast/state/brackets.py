@@ -97,7 +97,11 @@ def _decoded(item: Item) -> Bracket:
     bracket, version = _brackets.decode(item["bracket"]), item["version"]
     if type(version) is not int or bracket.market != item["sk"]:
         raise ValueError(f"it has version {version!r} and is of market {bracket.market}")
-    return structs.replace(bracket, version=version)
+    bracket = structs.replace(bracket, version=version)
+    if item["revision"] != _revision(bracket):
+        # Every write would lose its condition: a stop would be decided for ever, and never sent.
+        raise ValueError(f"its revision is {item['revision']!r}, of this bracket it is {_revision(bracket)}")
+    return bracket
 
 
 def _trade(item: Item) -> Trade:
