@@ -29,7 +29,8 @@ synth: $(STAMP) $(CDK)        ## write the CloudFormation templates to cdk.out: 
 	@$(CDK) synth --quiet --context stage=$(STAGE)
 
 deploy: $(STAMP) $(CDK)       ## deploy to the AWS account of the environment's credentials: make deploy [STAGE=dev]
-	@# An account's record is there before its ticks come.
+	@# No account parts from what it holds, and its record is there before its ticks come.
+	@$(BIN)/holdfast accounts sync --check --stage $(STAGE)
 	@$(CDK) deploy "*-data" --context stage=$(STAGE)
 	@$(BIN)/holdfast switches sync --stage $(STAGE)
 	@$(BIN)/holdfast accounts sync --stage $(STAGE)

@@ -33,6 +33,7 @@ class Records(Struct):
 
 def sync_accounts(
     deployment: Annotated[Path, typer.Option("--deployment", help="The cdk.json that is deployed.")] = CONTEXT,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing, and say what would be refused.")] = False,
     stage: StageOption = DEFAULT_STAGE,
 ) -> None:
     """Make the accounts' records what cdk.json says, in each region. Those that it does not name are named, and kept.
@@ -43,14 +44,18 @@ def sync_accounts(
     named = {one for one in regions(stage) if one}
     every = [Stage(stage, region) for region in sorted({account.region for account in wanted} | named)]
     found, failed = read_each(every, _read)
-    if failed:
+    if failed and not check:
         raise StoreError(f"nothing was changed. {'; '.join(failed)}")
     records = [one for _, one in found]
-    refused = [line for account in wanted if (line := _sync(account, records))]
-    refused += _left_out(wanted, records)
-    for line in refused:
+    refused = {account.account_id: line for account in wanted if (line := _refusal(account, records))}
+    parted = list(_left_out(wanted, records))
+    if not check:
+        for account in wanted:
+            if account.account_id not in refused:
+                _write(account, records)
+    for line in [*refused.values(), *parted]:
         warn(line)
-    if refused:
+    if refused or parted:
         raise typer.Exit(1)
 
 
@@ -65,30 +70,45 @@ def _record(stage: Stage, account_id: str) -> Account | None:
         return None
 
 
-def _sync(account: Account, records: Sequence[Records]) -> str:
-    """Bring one account's record about. Returns a line where that must not be, else an empty text."""
+def _refusal(account: Account, records: Sequence[Records]) -> str:
+    """Why an account's record must stay as it is; empty where it may become what its line says."""
     name = account.account_id
-    here = next(one for one in records if one.stage.region == account.region)
-    elsewhere = [one.stage for one in records if one is not here and name in one.accounts]
-    for stage in elsewhere:
+    for stage in _elsewhere(account, records):
         has = holdings(stage, name)
         if has.open or has.kept:
             why = "its positions would have no ticks there any more" if has.open else "it would leave that behind"
             todo = f"put region {stage.region} back into its line, or give the new line another name"
-            return f"{name} is not moved to {account.region}: in {stage.region} it has {_all(has)}; {why}; {todo}"
-    known = here.accounts.get(name)
-    changes = list(_changes(known, account)) if known is not None else []
-    if known is not None and any(change.startswith(_IDENTITY) for change in changes):
-        has = holdings(here.stage, name)
-        if has.open:
+            held = ", ".join([*has.open, *has.kept])
+            return f"{name} is not moved to {account.region}: in {stage.region} it has {held}; {why}; {todo}"
+    for here in records:
+        known = here.accounts.get(name)
+        if here.stage.region != account.region or known is None:
+            continue
+        changes = [change for change in _changes(known, account) if change.startswith(_IDENTITY)]
+        open_there = holdings(here.stage, name).open if changes else ()
+        if open_there:
             todo = "undo that until they are closed, or give the new line another name"
-            return f"{name} is not changed ({', '.join(changes)}): it has {', '.join(has.open)} as it is; {todo}"
+            return f"{name} is not changed ({', '.join(changes)}): it has {', '.join(open_there)} as it is; {todo}"
+    return ""
+
+
+def _elsewhere(account: Account, records: Sequence[Records]) -> list[Stage]:
+    """The other regions that have a record of it."""
+    others = (one for one in records if one.stage.region != account.region)
+    return [one.stage for one in others if account.account_id in one.accounts]
+
+
+def _write(account: Account, records: Sequence[Records]) -> None:
+    """Make one account's record what its line says."""
+    name, elsewhere = account.account_id, _elsewhere(account, records)
+    here = next(one for one in records if one.stage.region == account.region)
+    known = here.accounts.get(name)
     for stage in elsewhere:
         stage.accounts.remove(name)
     if known != account:
         here.stage.accounts.save(account, replace=name in here.accounts)
+    changes = list(_changes(known, account)) if known is not None else []
     say(f"{account.region}: {name} {_done(here, elsewhere, account, changes)}")
-    return ""
 
 
 def _changes(known: Account, wanted: Account) -> Iterator[str]:
@@ -124,7 +144,3 @@ def _left_out(wanted: Sequence[Account], records: Sequence[Records]) -> Iterator
                 yield f"{one.stage.region}: {name} is not in cdk.json, and has {', '.join(has.open)}; {todo}"
             else:
                 say(f"{one.stage.region}: {name} is not in cdk.json, so that it has no ticks; its record is kept")
-
-
-def _all(has: tuple[Sequence[str], Sequence[str]]) -> str:
-    return ", ".join([*has[0], *has[1]])

@@ -11,6 +11,7 @@ from cli import accounts, brackets, entries, markets, redeem, switches
 from cli.account_sync import sync_accounts
 from cli.credentials import derive_credentials
 from cli.demo import demo
+from cli.doctor import doctor
 from cli.importing import import_positions
 from cli.output import warn
 from cli.regions import REGIONS_VARIABLE, choose
@@ -52,6 +53,7 @@ app.command("exit")(entries.leave)
 app.command("import")(import_positions)
 app.command("demo")(demo)
 app.command("validate")(validate)
+app.command("doctor")(doctor)
 
 
 def run_command() -> None:

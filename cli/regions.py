@@ -10,7 +10,7 @@ import typer
 from cli.output import warn
 from cli.stage import Stage
 from holdfast.core.errors import HoldfastError, InvalidInputError, StoreError
-from holdfast.state.accounts import REGION_PATTERN
+from holdfast.state.accounts import REGION_PATTERN, Account
 from infra.settings import names_accounts, read_accounts
 
 REGIONS_VARIABLE = "HOLDFAST_REGIONS"
@@ -44,13 +44,22 @@ def regions(stage: str) -> tuple[str, ...]:
     """
     if _Chosen.regions:
         return _Chosen.regions
-    if os.environ.get("AWS_ENDPOINT_URL") or not names_accounts(CONTEXT):
-        return _ENVIRONMENT
     try:
-        return tuple(sorted({account.region for account in read_accounts(CONTEXT, stage)}))
+        accounts = wanted_accounts(stage)
     except InvalidInputError as error:
         allowed = f"{error.allowed} (cdk.json says which regions are in use; --region or {REGIONS_VARIABLE} does, too)"
         raise InvalidInputError(error.field, error.value, allowed) from None
+    return _ENVIRONMENT if accounts is None else tuple(sorted({account.region for account in accounts}))
+
+
+def wanted_accounts(stage: str) -> tuple[Account, ...] | None:
+    """The accounts of ./cdk.json; None where there is none, or a stand-in for AWS is used. Raises InvalidInputError."""
+    return None if is_stand_in() or not names_accounts(CONTEXT) else read_accounts(CONTEXT, stage)
+
+
+def is_stand_in() -> bool:
+    """Whether AWS_ENDPOINT_URL leads to something that stands in for AWS."""
+    return bool(os.environ.get("AWS_ENDPOINT_URL"))
 
 
 def stages(name: str) -> tuple[Stage, ...]:

@@ -10,7 +10,8 @@ from functions.messages import serve_each
 from functions.settings import required
 from holdfast.assembly import assemble, open_transport
 from holdfast.clock import Clock, SystemClock
-from holdfast.deployed import QUEUE_URL_VARIABLE, STAGE_VARIABLE, metrics_namespace
+from holdfast.core.errors import InvalidInputError
+from holdfast.deployed import CHECK_EVENT, QUEUE_URL_VARIABLE, STAGE_VARIABLE, metrics_namespace
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.schedule import TickMessage, as_sent, check_time, decode, encode, follow_ups, is_due, is_stale
 from holdfast.state.accounts import Account, Accounts, SecretsManager
@@ -86,6 +87,25 @@ class Runtime:
         elif is_due(message, interval_seconds):
             self._job.run(account, ports, self._clock, scheduled_at_ms=tick.scheduled_at_ms)
 
+    def check(self, account_id: str) -> dict[str, Any]:
+        """Whether an account can trade from here, with this function's permissions: {"lines": [...]}, none secret.
+
+        Secrets are read anew: their owner may just have mended one. Raises StoreError where the tables can't be read.
+        """
+        # For no tick.
+        import msgspec
+
+        from holdfast.account_check import Line, check
+
+        secrets = SecretsManager(self._clients.secrets, self._clock)
+        try:
+            lines = list(check(account_id, self._store, secrets, self._clock))
+        except InvalidInputError as error:
+            lines = [Line("record", False, str(error))]
+        failed = [line.check for line in lines if not line.ok]
+        self.telemetry.event("ACCOUNT_CHECKED", account=account_id, failed=failed)
+        return {"lines": msgspec.to_builtins(lines)}
+
     def _account(self, account_id: str) -> tuple[Account, Ports]:
         """The account's ports, made anew where its credentials were rotated."""
         known = self._accounts.get(account_id)
@@ -154,9 +174,14 @@ class JobFunction:
         self.runtime: Runtime | None = None
 
     def __call__(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-        """Run one tick for each message. A message that can't be used goes to the dead-letter queue by itself."""
+        """Run one tick for each message. A message that can't be used goes to the dead-letter queue by itself.
+
+        An event with the key "check" is no tick: its account is checked, and the answer says what was found.
+        """
         runtime = self.runtime = self.runtime or Runtime.from_environment(self.job, writer=context.log_stream_name)
         try:
+            if CHECK_EVENT in event:
+                return runtime.check(str(event[CHECK_EVENT]))
             return serve_each(event, runtime.telemetry, lambda message: runtime.serve(message.body, message.sent_at_ms))
         finally:
             runtime.telemetry.flush()

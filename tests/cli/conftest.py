@@ -9,6 +9,9 @@ import pytest
 from cli.main import run
 from local.aws.engine import AwsEngine
 from local.aws.stand_in import LocalAws
+from tests.cli.venues import kalshi, polymarket
+
+__all__ = ["kalshi", "polymarket"]
 
 
 @dataclass(frozen=True)

@@ -4,85 +4,26 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
-from holdfast.clock import Clock, SystemClock
+from holdfast.clock import SystemClock
 from holdfast.state.accounts import Accounts
 from holdfast.state.dynamodb import DynamoStore
 from holdfast.state.port import Put, Table
 from holdfast.state.tables import TableNames
 from local.aws.stand_in import LocalAws
 from local.venues.faults import Fault, FaultKind
-from local.venues.kalshi import KalshiExchange, KalshiServer
-from local.venues.polymarket import Geoblock, PolymarketExchange, PolymarketServer
+from local.venues.polymarket import Geoblock
 from tests.cli.conftest import Holdfast, Result
-from tests.local.kalshi_member import ed25519_key, private_pem, public_pem
-from tests.local.polymarket_trader import address_of, key_of
+from tests.cli.venues import Kalshi, Polymarket, ShiftedClock, kalshi_server
+from tests.local.kalshi_member import ed25519_key, private_pem
 
 DAY_MS = 86_400_000
 ROOT = Path(__file__).parents[2]
-
-
-class ShiftedClock(SystemClock):
-    """The machine's clock, so far ahead."""
-
-    def __init__(self, ahead_ms: int) -> None:
-        self._ahead_ms = ahead_ms
-
-    def now_ms(self) -> int:
-        return super().now_ms() + self._ahead_ms
-
-
-@dataclass
-class Kalshi:
-    exchange: KalshiExchange
-    url: str
-    secret: dict[str, str]
-    venue: str = "kalshi"
-
-
-@dataclass
-class Polymarket:
-    exchange: PolymarketExchange
-    url: str
-    secret: dict[str, str]
-    venue: str = "polymarket"
-
-
-def kalshi_server(clock: Clock) -> tuple[KalshiServer, Kalshi]:
-    exchange = KalshiExchange(clock, seed=7)
-    key = ed25519_key("us")
-    exchange.add_user("us", "key-of-us", public_pem(key), tier="advanced", balances={0: Decimal("1234.567")})
-    server = KalshiServer(exchange)
-    return server, Kalshi(exchange, server.origin, {"key_id": "key-of-us", "private_key": private_pem(key)})
-
-
-@pytest.fixture
-def kalshi() -> Iterator[Kalshi]:
-    server, made = kalshi_server(SystemClock())
-    with server:
-        yield made
-
-
-@pytest.fixture
-def polymarket() -> Iterator[Polymarket]:
-    exchange = PolymarketExchange(SystemClock(), seed=7)
-    exchange.add_user("us", address_of(key_of("us")), dollars=Decimal(1_000))
-    keys = exchange.add_api_key("us")
-    secret = {
-        "private_key": key_of("us").to_hex(),
-        "api_key": keys.api_key,
-        "api_secret": keys.secret,
-        "api_passphrase": keys.passphrase,
-    }
-    with PolymarketServer(exchange) as server:
-        yield Polymarket(exchange, server.origin, secret)
 
 
 Add = Callable[..., str]

@@ -136,6 +136,22 @@ def test_what_the_context_does_not_name_is_named_and_kept(sync: Sync, tables: Ta
     assert set(tables.accounts(US)) == {"kal", "old"}
 
 
+def test_a_check_before_the_deploy_says_what_would_be_refused_and_changes_nothing(
+    sync: Sync, tables: Tables, holdfast: Holdfast, tmp_path: Path
+) -> None:
+    """Also before a first deploy, when there are no tables yet."""
+    sync(kal=KALSHI)
+    tables.hold(US, "kal")
+    (tmp_path / "cdk.json").write_text(json.dumps({"context": {"accounts": {"new": KALSHI, "p": POLYMARKET}}}))
+    check = ("accounts sync --check --deployment", str(tmp_path / "cdk.json"))
+    refused = holdfast(*check)
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.error_line.startswith(f"{US}: kal is not in cdk.json, and has 1 open position")
+    assert set(tables.accounts(US)) == {"kal"}
+    first = holdfast("accounts sync --stage fresh --check --deployment", str(tmp_path / "cdk.json"))
+    assert (first.code, first.out, first.err) == (0, "", "")
+
+
 def test_nothing_is_changed_where_a_region_can_not_be_read(sync: Sync, tables: Tables) -> None:
     InRegion(tables.aws, EU).clients().dynamodb.delete_table(TableName=f"holdfast-{tables.stage}-control")
     lost = sync(kal=KALSHI, poly=POLYMARKET)

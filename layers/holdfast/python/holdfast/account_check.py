@@ -142,17 +142,19 @@ class _VenueChecks:
     def lines(self) -> Iterator[Line]:
         """Status and clock, credentials, limits, place and key. A venue that gives no answer is not asked again."""
         status = self._tried("status", self._venue.status)
-        if isinstance(status, Line):
-            yield status
-            if not status.refused:
-                return
-        else:
+        refused = status if isinstance(status, Line) else None
+        if refused is not None and not refused.refused:
+            yield refused
+            return
+        if not isinstance(status, Line):
             yield _status_line(status)
             yield _clock_line(status)
         balance = self._tried("credentials", self._balance)
         if isinstance(balance, Line):
-            yield balance
+            yield balance  # where the status was refused, too, that is why
             return
+        if refused is not None:
+            yield refused
         yield Line("credentials", True, f"accepted, {self._dollars(balance)} can be spent")
         if balance.unapproved is not None:
             yield _allowance_line(balance.unapproved)

@@ -15,6 +15,10 @@ WEBHOOK_SECRET_VARIABLE = "HOLDFAST_WEBHOOK_SECRET"  # noqa: S105 - the variable
 SOURCE_ADDRESSES_VARIABLE = "HOLDFAST_SOURCE_ADDRESSES"
 """Environment variables of the functions."""
 
+CHECK_EVENT = "check"
+"""The key of an event that asks a job's function, invoked directly, whether an account can trade: {"check": account}.
+Its answer is {"lines": [...]}, lines of `holdfast.account_check`. Nothing but the owner's credentials may invoke it."""
+
 TICK_TIMEOUT_SECONDS = 360
 """A tick may wait `max_wait_seconds` for tokens, 300 at most, and protects what it bought afterwards."""
 

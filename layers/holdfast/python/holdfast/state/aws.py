@@ -47,6 +47,7 @@ class AwsClients:
         if not self._session.region_name:
             raise InvalidInputError("AWS region", "", "a region such as us-east-1, also by AWS_REGION")
         self._endpoint_url = endpoint_url
+        self._others: dict[tuple[str, int], Any] = {}
 
     @property
     def region(self) -> str:
@@ -77,6 +78,16 @@ class AwsClients:
     def kms(self) -> Any:
         """For wallets' keys: a KMS client."""
         return self._client("kms", _SIGNING)
+
+    def of(self, service: str, *, read_seconds: int = 4) -> Any:
+        """A client of another service, by botocore's name, which tries once: for the command line."""
+        if (service, read_seconds) not in self._others:
+            once = Config(
+                retries={"mode": "standard", "total_max_attempts": 1},
+                **_TIMEOUTS | {"read_timeout": read_seconds},  # type: ignore[arg-type]
+            )
+            self._others[service, read_seconds] = self._client(service, once)
+        return self._others[service, read_seconds]
 
     def _client(self, service: str, config: Config) -> Any:
         client: Any = self._session.client
