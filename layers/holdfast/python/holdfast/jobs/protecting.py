@@ -21,6 +21,7 @@ from holdfast.core.marks import mark_of
 from holdfast.core.opening import anchored
 from holdfast.core.protection import Scene, Step
 from holdfast.jobs.adopting import Adopting
+from holdfast.jobs.again import EXIT_BUDGET_MS, POLL_MS, Again
 from holdfast.jobs.asking import is_exit_asked, tell_brackets
 from holdfast.jobs.bracket_facts import Account
 from holdfast.jobs.closing import Closing
@@ -30,7 +31,7 @@ from holdfast.jobs.leased import back_off
 from holdfast.jobs.observing import AccountView
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.reading import are_shown, can_stand
-from holdfast.jobs.stepping import EXIT_BUDGET_MS, POLL_MS, Again, Stepping
+from holdfast.jobs.stepping import Stepping
 from holdfast.jobs.venue_watch import VenueWatch
 from holdfast.jobs.writes import Writes
 from holdfast.state.brackets import Brackets

@@ -1,7 +1,6 @@
 """Carry out the steps of an account's brackets: store what changed, send what is due, write down what became of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from msgspec import structs
 
@@ -15,6 +14,7 @@ from holdfast.core.outcomes import Placed, PlaceOutcome, Refusal, Refused
 from holdfast.core.protection import REDUCING, Policy, Step
 from holdfast.core.resolution import to_resend
 from holdfast.core.take_profit import after_acceptance, after_refusal, sellable_in_ms
+from holdfast.jobs.again import POLL_MS, Again
 from holdfast.jobs.bracket_events import BracketEvents
 from holdfast.jobs.bracket_facts import Account
 from holdfast.jobs.bracket_saving import BracketSaving
@@ -31,30 +31,9 @@ from holdfast.state.brackets import Brackets
 from holdfast.state.port import Claim
 from holdfast.telemetry.port import Level
 
-# How long one tick goes on for the sake of an exit that is not over.
-EXIT_BUDGET_MS = 12_000
-POLL_MS = 1_000
 # An exit that the rate has kept so long is an alarm; until then it is one of the exits of a crash that wait their turn.
 LIMITED_LONG_MS = 15_000
 _RULES_CHANGED = frozenset({Refusal.OFF_GRID, Refusal.INVALID_SIZE})
-
-
-@dataclass(slots=True)
-class Again:
-    """Which markets need another pass, and how long to wait before it."""
-
-    markets: set[str] = field(default_factory=set)
-    wait_ms: int = EXIT_BUDGET_MS
-
-    def soon(self, market: str, wait_ms: int) -> None:
-        """Look at this market again in so many ms, or before."""
-        self.markets.add(market)
-        self.wait_ms = min(self.wait_ms, max(wait_ms, 0))
-
-    def add(self, other: "Again") -> None:
-        """And what else needs one."""
-        self.markets |= other.markets
-        self.wait_ms = min(self.wait_ms, other.wait_ms)
 
 
 class Stepping:
