@@ -11,18 +11,22 @@ from infra.measures import FIVE_MINUTES, MINUTE, Measures
 from infra.settings import Deployment
 
 BUCKETS = ("read", "write", "redeem")
-RECORDS = ("bracket", "journal_entry", "request", "stop_loss")
 # These pass by themselves: a leg is being placed, an exit is on its way.
 PASSING = (NakedClass.PLACING, NakedClass.EXITING)
 STAYING = tuple(cause for cause in NakedClass if cause not in PASSING)
 # Ticks of a period that CloudWatch counts in the next one; half an account's are more.
 JITTER = 5
+# A tick says what it finds, and what it does not find is not said. With 15 minutes between ticks, which the switches
+# allow, there is one such minute in fifteen.
+LONGEST_INTERVAL_MINUTES = 15
 
 
 class Watched(Struct, frozen=True):
-    """One alarm: raised once the metric is at or above `threshold` (below it, where `absent`) for `periods` running.
+    """One alarm: raised once the metric is at or above `threshold` (below it, where `absent`) for `periods` running, or
+    for so many of the last `within`.
 
-    `absent`: that nothing comes is what is wrong, so that missing data raises it too.
+    `absent`: that nothing comes is what is wrong, so that missing data raises it too. `said_once`: the metric is
+    written when it begins and not while it lasts, so that nobody knows when it is over.
     """
 
     name: str
@@ -31,6 +35,8 @@ class Watched(Struct, frozen=True):
     threshold: float = 1
     periods: int = 1
     absent: bool = False
+    within: int = 0
+    said_once: bool = False
 
 
 def watched(deployment: Deployment, region: str) -> list[Watched]:
@@ -104,31 +110,37 @@ def _of_absence(measures: Measures, deployment: Deployment, accounts: int) -> It
 
 
 def _of_positions(measures: Measures) -> Iterator[Watched]:
-    for name, causes, minutes in (("naked-positions", STAYING, 2), ("naked-positions-passing", PASSING, 5)):
+    for name, causes, minutes, within in (
+        ("naked-positions", STAYING, 2, LONGEST_INTERVAL_MINUTES + 1),
+        ("naked-positions-passing", PASSING, 5, 0),
+    ):
         yield Watched(
             name,
-            f"Positions without protection for {minutes} minutes ({', '.join(causes)})",
+            f"Positions without protection in {minutes} minutes ({', '.join(causes)})",
             measures.total("NakedPositions", (Function.BRACKETS,), statistic="Maximum", cause=causes),
             periods=minutes,
+            within=within,
         )
     yield Watched(
         "unknown-outcomes",
-        "Nobody knows what became of a write for more than five minutes",
+        "Nobody knows what became of a write, in two of four periods of five minutes",
         measures.own(
             "UnknownOutcomes", Function.EXECUTE, statistic="Maximum", period=FIVE_MINUTES, job=Function.EXECUTE.value
         ),
         periods=2,
+        within=LONGEST_INTERVAL_MINUTES * MINUTE // FIVE_MINUTES + 1,
     )
-    for name, metric, why in (
-        ("exits-delayed", "ExitsDelayed", "An exit waits for the venue to take orders again, or goes on failing"),
-        ("inventory-stop-blind", "InventoryStopBlind", "An inventory stop is due, and the book has no price to trust"),
-        ("foreign-positions", "ForeignPositions", "The venue shows positions that nobody protects"),
+    for name, metric, why, within in (
+        ("exits-delayed", "ExitsDelayed", "An exit waits for the venue to take orders again, or goes on failing", 0),
+        ("inventory-stop-blind", "InventoryStopBlind", "An inventory stop is due; the book has no price to trust", 0),
+        # Looked for once an hour.
+        ("foreign-positions", "ForeignPositions", "The venue shows positions that nobody protects", 15),
     ):
-        yield Watched(name, why, measures.total(metric, JOBS, period=FIVE_MINUTES))
+        yield Watched(name, why, measures.total(metric, JOBS, period=FIVE_MINUTES), within=within)
     yield Watched(
         "records-unreadable",
         "A stored record can't be read: what it is about is not looked after",
-        measures.total("RecordsUnreadable", JOBS, period=FIVE_MINUTES, record=RECORDS),
+        measures.total("RecordsUnreadable", JOBS, period=FIVE_MINUTES),
     )
 
 
@@ -143,18 +155,22 @@ def _of_venues(measures: Measures) -> Iterator[Watched]:
         "access-blocked",
         "The venue takes no orders from this region: entries stop, exits are still tried",
         measures.total("AccessBlocked", JOBS, period=FIVE_MINUTES),
+        said_once=True,
     )
     yield Watched(
         "key-expires",
         "The key's leave to trade lapses soon, or has: only its owner can renew it at the venue",
         measures.total("KeyExpires", JOBS, period=FIVE_MINUTES),
+        said_once=True,
     )
     yield Watched(
         "clock-skew",
         "The venue's clock is more than 3 s from ours: entries stop",
-        measures.total("ClockSkew", JOBS, statistic="Maximum"),
+        # Read about once a minute, and written only where there is one.
+        measures.total("ClockSkew", JOBS, statistic="Maximum", largest=True),
         threshold=3_000,
         periods=3,
+        within=10,
     )
 
 

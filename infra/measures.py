@@ -41,9 +41,13 @@ class Measures:
         *,
         statistic: str = "Sum",
         period: int = MINUTE,
+        largest: bool = False,
         **dimensions: Sequence[str],
     ) -> cloudwatch.IMetric:
-        """A metric's sum over functions and the given values of its dimensions; where nothing was written it is 0."""
+        """A metric's sum over functions and the given values of its dimensions; where nothing was written it is 0.
+
+        `largest`: not the sum but the largest of them, for what is measured and not counted.
+        """
         parts = [
             self.own(name, function, statistic=statistic, period=period, **dict(zip(dimensions, values, strict=True)))
             for function in functions
@@ -52,8 +56,9 @@ class Measures:
         if len(parts) == 1:
             return parts[0]
         named = {f"m{number}": part for number, part in enumerate(parts)}
+        filled = [f"FILL({key}, 0)" for key in named]
         return cloudwatch.MathExpression(
-            expression=" + ".join(f"FILL({key}, 0)" for key in named),
+            expression=f"MAX([{', '.join(filled)}])" if largest else " + ".join(filled),
             using_metrics=named,  # type: ignore[arg-type]
             label=name,
             period=cdk.Duration.seconds(period),

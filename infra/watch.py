@@ -63,12 +63,14 @@ class WatchStack(cdk.Stack):
             alarm_description=one.why,
             metric=one.metric,
             threshold=one.threshold,
-            evaluation_periods=one.periods,
+            evaluation_periods=one.within or one.periods,
+            datapoints_to_alarm=one.periods,
             comparison_operator=(
                 operator.LESS_THAN_THRESHOLD if one.absent else operator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
             ),
             treat_missing_data=missing.BREACHING if one.absent else missing.NOT_BREACHING,
         )
         alarm.add_alarm_action(mails)
-        alarm.add_ok_action(mails)
+        if not one.said_once:
+            alarm.add_ok_action(mails)
         return alarm

@@ -71,7 +71,13 @@ def test_no_other_address_gets_in_even_with_the_secret(webhooks: Webhooks, sourc
     assert webhooks.queue.bodies() == []
 
 
-@pytest.mark.parametrize("body", ["", "buy!", "[]", SIGNAL, {"secret": "", **SIGNAL}, {"secret": ["x"], **SIGNAL}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("", "buy!", "[]", "[" * 4_000, SIGNAL),
+        *({"secret": secret, **SIGNAL} for secret in ("", ["x"], None, "\ud800", "x" * 3_000)),
+    ],
+)
 def test_who_does_not_know_the_secret_learns_nothing(webhooks: Webhooks, body: object) -> None:
     assert webhooks.post(body) == (403, "not for you")
     assert webhooks.queue.bodies() == []

@@ -23,4 +23,4 @@ def say_unreadable(ports: Ports, unreadable: Iterable[Unreadable], now_ms: int) 
             continue
         said[key] = now_ms
         ports.telemetry.event("RECORD_UNREADABLE", Level.ERROR, record=one.record, key=one.key, why=one.why)
-        ports.telemetry.metric("RecordsUnreadable", 1, record=one.record)
+        ports.telemetry.metric("RecordsUnreadable", 1)

@@ -26,7 +26,7 @@ METRICS: dict[str, tuple[str, ...]] = {
     "RateLimitRefusals": ("bucket",),
     "RateLimitTokens": ("bucket",),
     "RateLimitWait": ("bucket",),
-    "RecordsUnreadable": ("record",),
+    "RecordsUnreadable": (),
     "Redeemed": (),
     "RedemptionsFailed": (),
     "RedemptionsLeftToOwner": (),
