@@ -113,6 +113,8 @@ def deployment(context: Mapping[str, object]) -> Deployment:
         raise InvalidInputError("context", unknown[0], ", ".join(KEYS))
     stage = checked_stage(_text(context, "stage"))
     accounts = _accounts(stage, context.get("accounts"))
+    build_for = _build_for(context.get("build_for", BUILDS[0]))
+    _check_reach(accounts, build_for)
     return Deployment(
         stage=stage,
         email=_email(_text(context, "email"), stage),
@@ -120,7 +122,7 @@ def deployment(context: Mapping[str, object]) -> Deployment:
         accounts=accounts,
         reserved_concurrency=_reserved_concurrency(context.get("reserved_concurrency", 0)),
         webhook_addresses=_addresses(context.get("webhook_addresses", [])),
-        build_for=_build_for(context.get("build_for", BUILDS[0])),
+        build_for=build_for,
     )
 
 
@@ -168,8 +170,8 @@ def _addresses(value: object) -> tuple[str, ...]:
         raise InvalidInputError("webhook_addresses", value, "a list of IP addresses or networks; [] for no webhooks")
     for address in listed:
         try:
-            network = ip_network(address)
-        except (ValueError, TypeError):
+            network = ip_network(msgspec.convert(address, str))
+        except ValueError:
             raise InvalidInputError("webhook_addresses", address, "an IP address or network, e.g. 192.0.2.7") from None
         if network.prefixlen == 0:
             raise InvalidInputError("webhook_addresses", address, "the senders' addresses, not everybody's")
@@ -213,6 +215,14 @@ def _account(stage: str, account_id: str, value: object) -> Account:
     price_terms(account)  # refuses a venue that is not built
     check_account(account)
     return account
+
+
+def _check_reach(accounts: tuple[Account, ...], build_for: str) -> None:
+    """Nothing on the owner's machine can be reached from Lambda."""
+    for account in accounts:
+        if account.environment == "local" and build_for == BUILDS[0]:
+            allowed = "production or demo; local where build_for is this-machine"
+            raise InvalidInputError(f"environment of account {account.account_id}", account.environment, allowed)
 
 
 def _parsed(key: str, value: object) -> Any:

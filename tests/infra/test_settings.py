@@ -70,6 +70,12 @@ def test_only_a_dev_stage_is_disposable_and_may_be_without_email(stage: str) -> 
         ({"reserved_concurrency": 1}, "reserved_concurrency: 1"),
         ({"webhook_addresses": ["0.0.0.0/0"]}, "webhook_addresses: '0.0.0.0/0'"),
         ({"webhook_addresses": ["tradingview.com"]}, "webhook_addresses: 'tradingview.com'"),
+        ({"webhook_addresses": [5]}, "webhook_addresses: 5"),
+        ({"accounts": {"k": {**KALSHI, "options": {"kms_key": "x"}}}}, "options of account k: 'kms_key'"),
+        (
+            {"accounts": {"k": {**KALSHI, "environment": "local", "base_url": "http://127.0.0.1:1"}}},
+            "of account k: 'local'",
+        ),
         ({"webhook_addresses": "192.0.2.7"}, "webhook_addresses: '192.0.2.7' is not allowed; allowed: JSON"),
     ],
 )

@@ -176,6 +176,8 @@ def check_account(account: Account) -> None:
     if account.venue == "kalshi":
         from holdfast.venues.kalshi.hosts import api_origin
 
+        if account.options:
+            raise InvalidInputError(f"options of account {account.account_id}", min(account.options), "none at Kalshi")
         api_origin(_kalshi_settings(account))
     elif account.venue == "polymarket":
         settings = _polymarket_settings(account)
