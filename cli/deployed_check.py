@@ -100,36 +100,37 @@ class RegionCheck:
             yield Line(name, True, fine)
 
     def _tables(self) -> Problems:
-        client: Any = self._stage.clients.dynamodb
-        names, absent = TableNames(self._name), []
+        """Tables that lack the same are one problem."""
+        names, found = TableNames(self._name), dict[str, list[str]]()
         for name in (names.of(table) for table in Table):
-            try:
-                table = client.describe_table(TableName=name)["Table"]
-            except ClientError as error:
-                if _code(error) not in _ABSENT:
-                    raise
-                absent.append(name)
-                continue
-            yield from self._table_problems(client, name, table)
-        if absent:
-            yield f"there is no {', no '.join(absent)}; {_DEPLOY}"
+            for problem in self._table(name):
+                found.setdefault(problem, []).append(name)
+        yield from (f"{', '.join(tables)}: {problem}" for problem, tables in found.items())
 
-    def _table_problems(self, client: Any, name: str, table: dict[str, Any]) -> Problems:
+    def _table(self, name: str) -> Problems:
+        client: Any = self._stage.clients.dynamodb
+        try:
+            table = client.describe_table(TableName=name)["Table"]
+        except ClientError as error:
+            if _code(error) not in _ABSENT:
+                raise
+            yield f"not there; {_DEPLOY}"
+            return
         if table["TableStatus"] != "ACTIVE":
-            yield f"{name} is {table['TableStatus']}; wait until it is ACTIVE"
+            yield f"{table['TableStatus']}; wait until it is ACTIVE"
         keys = {key["KeyType"]: key["AttributeName"] for key in table["KeySchema"]}
         if keys != {"HASH": PARTITION_KEY, "RANGE": SORT_KEY}:
-            yield f"{name} has other keys than ours; it is no table of Holdfast's"
+            yield "other keys than ours; it is no table of Holdfast's"
         expiry = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
         if expiry.get("AttributeName") != TTL_ATTRIBUTE or expiry["TimeToLiveStatus"] not in ("ENABLED", "ENABLING"):
-            yield f"{name} has no TTL on attribute {TTL_ATTRIBUTE}: what is over is never deleted; {_DEPLOY}"
+            yield f"no TTL on attribute {TTL_ATTRIBUTE}, so that what is over is never deleted; {_DEPLOY}"
         if is_disposable(self._name):
             return
         if not table.get("DeletionProtectionEnabled"):
-            yield f"{name} is not protected from deletion; {_DEPLOY}"
+            yield f"no protection from deletion; {_DEPLOY}"
         backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
         if backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") != "ENABLED":
-            yield f"{name} can't be restored to a point in time; {_DEPLOY}"
+            yield f"no recovery to a point in time; {_DEPLOY}"
 
     def _switches(self) -> Problems:
         texts = self._stage.parameters.read(parameter_path(self._name, EVERYBODY))
@@ -151,7 +152,7 @@ class RegionCheck:
         yield from self._line("queues", self._queues, "no message waits too long, none is dead")
         yield from self._line("functions", lambda: self._functions(functions), "active, and no errors in an hour")
         if self.accounts is not None:
-            yield from self._line("schedules", self._schedules, f"on, of every job for {len(self._served)} accounts")
+            yield from self._line("schedules", self._schedules, "on, one of each job for each account")
 
     def _configuration(self, function: Function) -> dict[str, Any] | str:
         """How a function is configured, or why that is not known."""

@@ -238,14 +238,14 @@ def test_a_missing_table_is_one_line_and_ends_no_other_regions_checks(holdfast: 
     dynamodb = deployed.clients(US).dynamodb
     name = f"holdfast-{deployed.stage}-ledger"
     dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
-    assert only(holdfast("doctor")) == (US, "tables", f"{name} is not protected from deletion; make deploy makes it")
+    assert only(holdfast("doctor")) == (US, "tables", f"{name}: no protection from deletion; make deploy makes it")
     dynamodb.delete_table(TableName=name)
-    assert only(holdfast("doctor")) == (US, "tables", f"there is no {name}; make deploy makes it")
+    assert only(holdfast("doctor")) == (US, "tables", f"{name}: not there; make deploy makes it")
     control = f"holdfast-{deployed.stage}-control"
     dynamodb.update_table(TableName=control, DeletionProtectionEnabled=False)
     dynamodb.delete_table(TableName=control)
     result = holdfast("doctor")
-    assert only(result) == (US, "tables", f"there is no {name}, no {control}; make deploy makes it")
+    assert only(result) == (US, "tables", f"{name}, {control}: not there; make deploy makes it")
     assert f"{EU} poly  key          ok" in result.out
 
 

@@ -1,6 +1,8 @@
 """The command line on a stage that is in two AWS regions: it reads all, finds each account, and changes every one."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -171,3 +173,10 @@ def test_a_region_that_is_none_is_refused(holdfast: Holdfast) -> None:
     refused = holdfast("--region virginia accounts list")
     assert refused.code == 2
     assert "--region: 'virginia'" in refused.error_line
+
+
+def test_the_command_line_needs_nothing_of_what_synthesizes_the_stacks() -> None:
+    """It reads their settings; the CDK itself takes seconds to import, and is not installed everywhere."""
+    code = "import sys, cli.app; print([name for name in sys.modules if name.startswith(('aws_cdk', 'jsii', 'moto'))])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout == "[]\n"
