@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from cli.output import say, show
-from cli.regions import stage_of
-from cli.stage import DEFAULT_STAGE, AccountOption, StageOption
+from cli.regions import each_account, stage_of
+from cli.stage import DEFAULT_STAGE, AccountOption, ListedAccountOption, Stage, StageOption
 from holdfast.assembly import nets_outcomes, price_terms
 from holdfast.clock import SystemClock
 from holdfast.core.blacklist import BlacklistPolicy
@@ -43,10 +43,13 @@ _CLOSED = (
 
 
 @app.command("list")
-def list_brackets(account: AccountOption, stage: StageOption = DEFAULT_STAGE) -> None:
+def list_brackets(account: ListedAccountOption = "", stage: StageOption = DEFAULT_STAGE) -> None:
     """Show the open brackets: what is held, where it exits, and what is wrong. Prices are those of what is held."""
-    where = stage_of(stage, account)
-    record = where.account(account)
+    for where, record in each_account(stage, account):
+        _show_open(where, record)
+
+
+def _show_open(where: Stage, record: Account) -> None:
     scale, _ = price_terms(record)
     positions = Ledger(where.store, record.account_id).positions()
     brackets, unreadable = Brackets(where.store, record.account_id).read()
@@ -65,13 +68,16 @@ def list_brackets(account: AccountOption, stage: StageOption = DEFAULT_STAGE) ->
 
 @app.command("trades")
 def list_trades(
-    account: AccountOption,
+    account: ListedAccountOption = "",
     limit: Annotated[int, typer.Option(min=1, help="Show the latest so many.")] = 50,
     stage: StageOption = DEFAULT_STAGE,
 ) -> None:
     """Show the closed positions, latest first: which layer closed each, at what price, and what it brought."""
-    where = stage_of(stage, account)
-    record = where.account(account)
+    for where, record in each_account(stage, account):
+        _show_closed(where, record, limit)
+
+
+def _show_closed(where: Stage, record: Account, limit: int) -> None:
     scale, _ = price_terms(record)
     trades = Brackets(where.store, record.account_id).trades()
     if not trades:

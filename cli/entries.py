@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from cli.output import say, show
-from cli.regions import stage_of
-from cli.stage import DEFAULT_STAGE, AccountOption, Stage, StageOption
+from cli.regions import each_account, stage_of
+from cli.stage import DEFAULT_STAGE, AccountOption, ListedAccountOption, Stage, StageOption
 from holdfast.assembly import price_terms
 from holdfast.clock import SystemClock
 from holdfast.core.distances import parse_distance
@@ -110,11 +110,11 @@ def leave(
 
 
 @app.command("list")
-def list_requests(account: AccountOption, stage: StageOption = DEFAULT_STAGE) -> None:
+def list_requests(account: ListedAccountOption = "", stage: StageOption = DEFAULT_STAGE) -> None:
     """Show the requests of the last two weeks and what became of them, latest first."""
-    opened = stage_of(stage, account)
-    known = Requests(opened.store, opened.account(account).account_id).known()
-    show(("request", "by", "what", "requested", "state", "since", "why"), [_row(stored) for stored in known])
+    for opened, record in each_account(stage, account):
+        known = Requests(opened.store, record.account_id).known()
+        show(("request", "by", "what", "requested", "state", "since", "why"), [_row(stored) for stored in known])
 
 
 def _put(opened: Stage, request: Request, now_ms: int) -> None:

@@ -8,8 +8,8 @@ from msgspec import structs
 
 from cli.discover import discover
 from cli.output import say, show
-from cli.regions import stage_of
-from cli.stage import DEFAULT_STAGE, AccountOption, StageOption, assignments
+from cli.regions import each_account, stage_of
+from cli.stage import DEFAULT_STAGE, AccountOption, ListedAccountOption, StageOption, assignments
 from holdfast.state.markets import DEFAULT_STRATEGY, MODES, MarketConfig, MarketConfigs, load_strategy
 
 app = typer.Typer(help="Markets: which ones an account works, and how.", no_args_is_help=True)
@@ -19,8 +19,13 @@ MarketArgument = Annotated[str, typer.Argument(help="The market's id at its venu
 
 
 @app.command("list")
-def list_markets(account: AccountOption, stage: StageOption = DEFAULT_STAGE) -> None:
-    """Show the markets of an account."""
+def list_markets(account: ListedAccountOption = "", stage: StageOption = DEFAULT_STAGE) -> None:
+    """Show the markets that an account works, or each account does."""
+    for where, record in each_account(stage, account):
+        _show(MarketConfigs(where.store, record.account_id))
+
+
+def _show(configs: MarketConfigs) -> None:
     rows = [
         (
             config.market,
@@ -30,7 +35,7 @@ def list_markets(account: AccountOption, stage: StageOption = DEFAULT_STAGE) -> 
             config.strategy or "-",
             _parameters(config),
         )
-        for config in _configs(stage, account).list()
+        for config in configs.list()
     ]
     show(("market", "mode", "enabled", "priority", "strategy", "parameters"), rows)
 

@@ -1,13 +1,13 @@
 """Which AWS regions a stage is in, and in which of them an account is: each region has tables and jobs of its own."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import typer
 
-from cli.output import warn
+from cli.output import say, warn
 from cli.stage import Stage
 from holdfast.core.errors import HoldfastError, InvalidInputError, StoreError
 from holdfast.state.accounts import REGION_PATTERN, Account
@@ -102,6 +102,25 @@ def read_each(
                 raise
             failed.append(f"{stage.region}: {error}")
     return found, tuple(failed)
+
+
+def each_account(name: str, account_id: str = "") -> Iterator[tuple[Stage, Account]]:
+    """The one account of this id, or every account of every region in use, each named before what is shown of it.
+
+    Where a region can't be read, that is said after the others', and the exit code is 1.
+    """
+    if account_id:
+        where = stage_of(name, account_id)
+        yield where, where.account(account_id)
+        return
+    found, failed = read_each(stages(name), lambda stage: stage.accounts.list())
+    listed = [(stage, account) for stage, accounts in found for account in accounts]
+    for stage, account in listed:
+        say(f"{account.account_id} ({stage.region}):")
+        yield stage, account
+    if not listed and not failed:
+        say("no account yet (holdfast accounts add)")
+    say_failed(failed)
 
 
 def say_failed(failed: Sequence[str]) -> None:

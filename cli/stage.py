@@ -22,6 +22,7 @@ from holdfast.venues.port import Venue
 
 StageOption = Annotated[str, typer.Option("--stage", envvar="HOLDFAST_STAGE", help="Which deployment.")]
 AccountOption = Annotated[str, typer.Option("--account", help="Which account.")]
+ListedAccountOption = Annotated[str, typer.Option("--account", help="Which account; without it, every one.")]
 DEFAULT_STAGE = "dev"
 _LONGEST_WAIT_MS = 60_000  # for rate-limit tokens, in all
 

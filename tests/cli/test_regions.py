@@ -78,6 +78,20 @@ def test_a_command_for_one_account_finds_its_region(holdfast: Holdfast, both: Re
     assert "a known account: kal, poly" in unknown.error_line
 
 
+@pytest.mark.parametrize("command", ["markets list", "brackets list", "brackets trades", "entries list"])
+def test_a_list_without_an_account_is_of_every_account_of_every_region(
+    holdfast: Holdfast, both: Regions, command: str
+) -> None:
+    listed = holdfast(command)
+    assert listed.code == 0, listed.err
+    names = [line for line in listed.out.splitlines() if line.endswith("):")]
+    assert names == [f"kal ({US}):", f"poly ({EU}):"]
+    both.without_tables(EU)
+    rest = holdfast(command)
+    assert (rest.code, f"kal ({US}):" in rest.out) == (1, True)
+    assert rest.error_line.startswith(f"{EU}: ")
+
+
 def test_what_is_written_for_an_account_is_in_its_region_alone(holdfast: Holdfast, both: Regions) -> None:
     assert holdfast("switches set max_open_orders=5 --account poly").code == 0
     assert both.switch(EU, "max_open_orders", "poly") == "5"
