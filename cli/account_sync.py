@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from msgspec import Struct, structs
 
+from cli.deployed_regions import deployed_regions
 from cli.holdings import holdings
 from cli.output import say, warn
 from cli.regions import CONTEXT, read_each, regions
@@ -41,8 +42,9 @@ def sync_accounts(
     Exit code 1 where an account would part from what it holds: nothing is changed of that one.
     """
     wanted = read_accounts(deployment, stage)
-    named = {one for one in regions(stage) if one}
-    every = [Stage(stage, region) for region in sorted({account.region for account in wanted} | named)]
+    in_use = {account.region for account in wanted} | {one for one in regions(stage) if one}
+    forgotten = _forgotten(stage, in_use)
+    every = [Stage(stage, region) for region in sorted(in_use | forgotten)]
     found, failed = read_each(every, _read)
     if failed and not check:
         raise StoreError(f"nothing was changed. {'; '.join(failed)}")
@@ -57,6 +59,18 @@ def sync_accounts(
         warn(line)
     if refused or parted:
         raise typer.Exit(1)
+
+
+def _forgotten(stage: str, in_use: set[str]) -> set[str]:
+    """Regions that have stacks of the stage and no account in cdk.json any more: their schedules go on."""
+    try:
+        forgotten = deployed_regions(stage, min(in_use)) - in_use
+    except StoreError as error:
+        warn(f"regions that cdk.json does not name any more are not looked at: {error}")
+        return set()
+    for region in sorted(forgotten):
+        warn(f"{region} has stacks, but no account in cdk.json: its schedules go on until they are destroyed")
+    return forgotten
 
 
 def _read(stage: Stage) -> Records:

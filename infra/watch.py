@@ -10,7 +10,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk.aws_cloudwatch_actions import SnsAction
 from constructs import Construct
 
-from holdfast.deployed import alarm_topic_name
+from holdfast.deployed import alarm_topic_name, dashboard_name
 from infra.alarms import Watched, watched
 from infra.dashboard import rows
 from infra.settings import BUILDS, Deployment
@@ -32,8 +32,7 @@ class WatchStack(cdk.Stack):
         cloudwatch.Dashboard(
             self,
             "Dashboard",
-            # Dashboards are the whole AWS account's, whatever their region.
-            dashboard_name=f"holdfast-{self._stage}-{self.region}",
+            dashboard_name=dashboard_name(self._stage, self.region),
             default_interval=cdk.Duration.hours(6),
             widgets=[[cloudwatch.AlarmStatusWidget(alarms=alarms, width=24, title="Alarms")], *rows(deployment)],  # type: ignore[list-item]
         )

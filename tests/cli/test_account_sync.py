@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.clock import SystemClock
 from holdfast.core.positions import Position
+from holdfast.deployed import dashboard_name
 from holdfast.state.accounts import Account, Accounts
 from holdfast.state.dynamodb import DynamoStore
 from holdfast.state.ledger import Ledger, StoredPosition
@@ -92,6 +93,25 @@ def test_an_account_with_an_open_position_stays_in_its_region(sync: Sync, tables
     assert refused.error_line.startswith(f"kal is not moved to {EU}: in {US} it has 1 open position, 1 market in its")
     assert "no ticks" in refused.error_line
     assert f"put region {US} back" in refused.error_line
+    assert "kal" in tables.accounts(US)
+    assert "kal" not in tables.accounts(EU)
+
+
+def test_an_account_does_not_move_out_of_a_region_that_nothing_names_any_more(
+    sync: Sync, tables: Tables, local_aws: LocalAws
+) -> None:
+    """The region's last account: its stacks are still there, and would trade it beside the new region's."""
+    sync(kal=KALSHI)
+    tables.hold(US, "kal")
+    for stage in (tables.stage, f"{tables.stage}-ann"):
+        for region in (US, "xx-lost-1"):
+            InRegion(local_aws, EU).clients().of("cloudwatch").put_dashboard(
+                DashboardName=dashboard_name(stage, region), DashboardBody="{}"
+            )
+    refused = sync(kal=KALSHI | {"region": EU})
+    assert refused.code == 1
+    assert f"{US} has stacks, but no account in cdk.json" in refused.err
+    assert f"kal is not moved to {EU}: in {US} it has 1 open position" in refused.err
     assert "kal" in tables.accounts(US)
     assert "kal" not in tables.accounts(EU)
 

@@ -105,6 +105,12 @@ def metrics_namespace(stage: str) -> str:
     return f"Holdfast/{stage}"
 
 
+def dashboard_name(stage: str, region: str) -> str:
+    """The dashboard of one region. Dashboards are the whole AWS account's, so that they also say which regions are
+    deployed."""
+    return f"holdfast-{stage}-{region}"
+
+
 def alarm_topic_name(stage: str) -> str:
     """The SNS topic that mails alarms."""
     return f"holdfast-{stage}-alarms"
