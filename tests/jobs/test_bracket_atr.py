@@ -188,6 +188,23 @@ def test_too_few_candles_refuse_the_entry_and_say_how_many(minutes: int) -> None
         assert f"{known} of its last 100 candles of 1 minutes are known, an ATR needs 15" in str(refused["why"])
 
 
+@pytest.mark.parametrize(("quiet_minutes", "entered"), [(13, True), (16, False)])
+def test_candles_of_long_ago_say_nothing_about_the_price_of_now(quiet_minutes: int, entered: bool) -> None:
+    """Sixty hours without a trade, then 0.80 instead of 0.50: the stop stood as near as the old candles were narrow."""
+    with life() as lived:
+        lived.made.switch(**IN_ATR, atr_bar_minutes="1")
+        traded(lived, 60)
+        for _ in range(3):
+            lived.made.exchange.apply_trade("M-1", 5_000, 100, Side.BUY)
+        lived.made.clock.sleep_ms(quiet_minutes * 60_000)
+        lived.market_at(49, 51)
+        lived.enter()
+        assert bool(lived.orders("e")) is entered
+        if not entered:
+            (refused,) = lived.made.events("ENTRY_REFUSED")
+            assert "its newest candle of 1 minutes ended" in str(refused["why"])
+
+
 def test_a_price_that_never_moved_refuses_the_entry() -> None:
     """An ATR of 0 once stood for "not known", and stops fired on the first tick."""
     with life() as lived:

@@ -7,6 +7,7 @@ gave no answer once nothing more in this tick.
 
 from msgspec import Struct
 
+from holdfast.clock import Clock
 from holdfast.core.atr import CANDLES, PERIOD, wilder_atr
 from holdfast.core.errors import (
     BudgetExhaustedError,
@@ -31,8 +32,8 @@ class AtrReading(Struct, frozen=True):
 class AtrReads:
     """Reads ATRs within one tick, each of candles that are `minutes` long."""
 
-    def __init__(self, ports: Ports, minutes: int) -> None:
-        self._ports, self._minutes = ports, minutes
+    def __init__(self, ports: Ports, minutes: int, clock: Clock) -> None:
+        self._ports, self._minutes, self._clock = ports, minutes, clock
         self._failed = ""
 
     def read(self, market: str, side: Side) -> AtrReading:
@@ -59,4 +60,9 @@ class AtrReads:
             return AtrReading(None, f"{known}, an ATR needs {PERIOD + 1}")
         if not atr:
             return AtrReading(None, f"its price did not move in {len(candles)} candles of {self._minutes} minutes")
+        quiet_minutes = (self._clock.now_ms() - candles[-1].end_at_ms) // 60_000
+        if quiet_minutes > PERIOD * self._minutes:
+            # How far the price went since then is in no candle, and it may have gone far.
+            newest = f"its newest candle of {self._minutes} minutes ended {quiet_minutes} minutes ago"
+            return AtrReading(None, f"{newest}, an ATR needs one of the last {PERIOD * self._minutes}")
         return AtrReading(atr)

@@ -71,7 +71,7 @@ class Entering:
         self._switches, self._decision_id = switches, decision_id
         self._scale = capabilities.scale
         self._one = capabilities.one
-        self._atrs = AtrReads(ports, switches.atr_bar_minutes)
+        self._atrs = AtrReads(ports, switches.atr_bar_minutes, clock)
         self._requests = Requests(ports.store, account)
         self._brackets = Brackets(ports.store, account)
         self._configs = MarketConfigs(ports.store, account)
