@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Struct
 
-from holdfast.assembly import check_account, price_terms
+from holdfast.assembly import KMS_KEY, check_account, price_terms
 from holdfast.core.errors import InvalidInputError
 from holdfast.deployed import default_region, secret_name
 from holdfast.state.accounts import ENVIRONMENTS, VENUES, Account
@@ -22,6 +22,9 @@ from holdfast.state.tables import checked_stage
 
 MOST_ACCOUNTS = 200
 """In one region: each has two schedules, and CloudFormation takes 500 resources in a stack."""
+
+MOST_WALLETS = 90
+"""In one region: a role names each key that it may sign with, and its policies take 10,240 characters."""
 
 KEYS = ("stage", "email", "timezone", "accounts", "reserved_concurrency", "webhook_addresses", "build_for")
 BUILDS = ("lambda", "this-machine")
@@ -188,6 +191,9 @@ def _accounts(stage: str, value: object) -> tuple[Account, ...]:
         count = sum(account.region == region for account in accounts)
         if count > MOST_ACCOUNTS:
             raise InvalidInputError(f"accounts in {region}", count, f"at most {MOST_ACCOUNTS} in a region of one stage")
+        wallets = sum(account.region == region and KMS_KEY in account.options for account in accounts)
+        if wallets > MOST_WALLETS:
+            raise InvalidInputError(f"accounts with {KMS_KEY} in {region}", wallets, f"at most {MOST_WALLETS}")
     return accounts
 
 

@@ -7,9 +7,14 @@ from typing import Any
 import pytest
 
 from holdfast.core.errors import InvalidInputError
-from infra.settings import MOST_ACCOUNTS, deployment, read
+from infra.settings import MOST_ACCOUNTS, MOST_WALLETS, deployment, read
 
 KALSHI = {"venue": "kalshi", "environment": "demo"}
+WALLET = {
+    "venue": "polymarket",
+    "environment": "production",
+    "options": {"kms_key": "0f0e0d0c-1234-1234-1234-0a0b0c0d0e0f"},
+}
 GOOD: dict[str, Any] = {"stage": "prod", "email": "o@example.com", "timezone": "UTC", "accounts": {"k": KALSHI}}
 
 
@@ -66,6 +71,7 @@ def test_only_a_dev_stage_is_disposable_and_may_be_without_email(stage: str) -> 
         ({"accounts": {"k": {**KALSHI, "region": "virginia"}}}, "region of account k: 'virginia'"),
         ({"accounts": {"k": {**KALSHI, "base_url": "http://example.com"}}}, "base_url of account k"),
         ({"accounts": {f"k{n}": KALSHI for n in range(MOST_ACCOUNTS + 1)}}, "accounts in us-east-1: 201"),
+        ({"accounts": {f"p{n}": WALLET for n in range(MOST_WALLETS + 1)}}, "accounts with kms_key in eu-west-1: 91"),
         ({"acounts": {}}, "context: 'acounts' is not allowed; allowed: stage, email"),
         ({"reserved_concurrency": 1}, "reserved_concurrency: 1"),
         ({"webhook_addresses": ["0.0.0.0/0"]}, "webhook_addresses: '0.0.0.0/0'"),

@@ -11,8 +11,9 @@ from holdfast.jobs.schedule import decode
 from holdfast.state.port import Table
 from holdfast.state.switch_set import Switches
 from holdfast.state.tables import PARTITION_KEY, SORT_KEY, TTL_ATTRIBUTE, TableNames
-from infra.settings import MOST_ACCOUNTS
+from infra.settings import MOST_ACCOUNTS, MOST_WALLETS
 from local.aws.stand_in import LocalAws
+from tests.infra.conftest import Synthesize
 from tests.infra.templates import AWS_ACCOUNT, Template
 
 pytestmark = pytest.mark.xdist_group("stacks")
@@ -263,7 +264,11 @@ def test_most_accounts_fit_into_a_stack(part: str, production: Stacks) -> None:
     assert of_one + (MOST_ACCOUNTS - 1) * (of_two - of_one) < 500
 
 
-def test_no_roles_policies_are_longer_than_iam_takes(production: Stacks) -> None:
-    for stack in production.values():
+def test_no_roles_policies_are_longer_than_iam_takes(synthesize: Synthesize) -> None:
+    """With the most wallets that a region takes, each with a key of its own named by the longest ARN."""
+    region, arn = "ap-southeast-2", f"arn:aws:kms:ap-southeast-2:{AWS_ACCOUNT}:key/mrk-"
+    line = {"venue": "polymarket", "environment": "production", "region": region}
+    lines = {f"p{number}": {**line, "options": {"kms_key": f"{arn}{number:032x}"}} for number in range(MOST_WALLETS)}
+    for stack in synthesize(accounts=lines).values():
         for role in stack.all("IAM::Role"):
             assert len(json.dumps(stack.shown(role.properties["Policies"]), separators=(",", ":"))) < 10_240
