@@ -1,6 +1,7 @@
 """What is worth a mail: queues, functions, absent ticks, and what the functions say of positions and venues."""
 
 from collections.abc import Iterator
+from math import isqrt
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from msgspec import Struct
@@ -14,8 +15,8 @@ BUCKETS = ("read", "write", "redeem")
 # These pass by themselves: a leg is being placed, an exit is on its way.
 PASSING = (NakedClass.PLACING, NakedClass.EXITING)
 STAYING = tuple(cause for cause in NakedClass if cause not in PASSING)
-# Ticks of a period that CloudWatch counts in the next one; half an account's are more.
-JITTER = 5
+# Ticks of a few schedules' period that CloudWatch may count in the next one.
+UNEVEN = 4
 # A tick says what it finds, and what it does not find is not said. With 15 minutes between ticks, which the switches
 # allow, there is one such minute in fifteen.
 LONGEST_INTERVAL_MINUTES = 15
@@ -83,14 +84,25 @@ def _of_function(measures: Measures, stage: str, function: Function) -> Iterator
     )
 
 
+def schedules_window(schedules: int) -> tuple[int, int]:
+    """Over how many minutes the ticks of so many schedules are counted, and the least that come where none is missing.
+
+    Scheduler sends at any second of the minute, so that each of many schedules may have one tick more or less in a
+    period: the unevenness grows with their square root, what a missing one leaves out only with the period.
+    """
+    minutes = max(FIVE_MINUTES // MINUTE, 2 * isqrt(schedules))
+    return minutes, schedules * minutes - max(UNEVEN, minutes // 2)
+
+
 def _of_absence(measures: Measures, deployment: Deployment, accounts: int) -> Iterator[Watched]:
     """From what AWS itself counts, so that no fault of the jobs can hide that they do not run."""
+    minutes, least = schedules_window(accounts * len(JOBS))
     # A retry or a second delivery counts too, but follow-ups within the minute do not.
     yield Watched(
         "schedules-absent",
         "An account's schedule does not send its ticks: is it disabled or gone?",
-        measures.schedules("InvocationAttemptCount"),
-        threshold=accounts * len(JOBS) * FIVE_MINUTES // MINUTE - JITTER + 1,
+        measures.schedules("InvocationAttemptCount", period=minutes * MINUTE),
+        threshold=least,
         periods=3,
         absent=True,
     )

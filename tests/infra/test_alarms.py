@@ -1,7 +1,9 @@
 """Alarms on every queue and function, on ticks that do not come, and on metrics that are really written."""
 
 import json
+from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -84,6 +86,22 @@ def test_one_schedule_that_is_missing_is_seen_and_an_uneven_period_is_not(
     every, minutes = accounts * len(JOBS), alarm["Period"] // 60
     assert (every - 1) * minutes < alarm["Threshold"] <= every * minutes - 4
     assert alarm["Dimensions"] == [{"Name": "ScheduleGroup", "Value": "holdfast-prod"}]
+
+
+@pytest.mark.parametrize("accounts", [1, 10, 60, 200])
+def test_uneven_sending_raises_no_alarm_and_one_missing_schedule_does(accounts: int) -> None:
+    """Each tick at any second of its minute, for a day."""
+    from infra.alarms import schedules_window
+
+    schedules, rng = accounts * len(JOBS), Random(accounts)
+    minutes, least = schedules_window(schedules)
+    assert minutes <= 40
+    at = [int(minute + rng.random() + rng.random()) for minute in range(1_440) for _ in range(schedules)]
+    counted = Counter(second // minutes for second in at)
+    windows = [counted[number] for number in range(1, 1_440 // minutes)]
+    runs = list(zip(windows, windows[1:], windows[2:], strict=False))
+    assert not any(max(run) < least for run in runs)
+    assert any(max(run) - minutes < least for run in runs)
 
 
 def test_what_can_cost_money_unseen_is_watched(production: Stacks) -> None:
