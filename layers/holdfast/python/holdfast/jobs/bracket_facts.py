@@ -10,7 +10,7 @@ from holdfast.core.orders import OpenOrder, Purpose
 from holdfast.core.outcomes import Refusal, Refused
 from holdfast.core.positions import Position
 from holdfast.core.protection import Facts
-from holdfast.jobs.observing import AccountView
+from holdfast.jobs.account_view import AccountView
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.venue_watch import VenueWatch
 

@@ -8,14 +8,15 @@ from holdfast.core.bracket import NakedClass
 from holdfast.core.errors import HoldfastError, StoreError, VenueRateLimitedError
 from holdfast.core.positions import LedgerKind
 from holdfast.jobs.access import report_access
+from holdfast.jobs.account_view import AccountView, LastLook
 from holdfast.jobs.alignment import check_alignment
 from holdfast.jobs.execution import Execution
 from holdfast.jobs.foreign_positions import say_foreign_positions
 from holdfast.jobs.leased import back_off, begin, ended, let_go, skipped
-from holdfast.jobs.observing import AccountView, Observer
+from holdfast.jobs.observing import Observer
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.protecting import Protecting, ProtectingReport
-from holdfast.jobs.reading import LastLook, standing_view
+from holdfast.jobs.reading import standing_view
 from holdfast.jobs.redeeming import Redeeming, RedeemingReport
 from holdfast.jobs.unreadable import say_unreadable
 from holdfast.jobs.upkeep import Upkeep

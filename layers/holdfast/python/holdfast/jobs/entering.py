@@ -33,10 +33,10 @@ from holdfast.core.orders import Purpose, TargetOrder, client_order_id
 from holdfast.core.positions import Position
 from holdfast.core.requests import EntryRequest
 from holdfast.core.risk import RiskLimits
+from holdfast.jobs.account_view import AccountView
 from holdfast.jobs.alignment import check_alignment, misaligned_entry
 from holdfast.jobs.atr import AtrReading, AtrReads
 from holdfast.jobs.deciding import STALE_AFTER_MS
-from holdfast.jobs.observing import AccountView
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.unreadable import halts_of, say_unreadable
 from holdfast.state.blacklist import Blacklist

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Set
 from holdfast.core.errors import BudgetExhaustedError, VenueError
 from holdfast.core.market import Side
 from holdfast.core.orders import Purpose
-from holdfast.jobs.observing import AccountView
+from holdfast.jobs.account_view import AccountView
 from holdfast.jobs.ports import Ports
 from holdfast.state.ledger import StoredPosition
 from holdfast.telemetry.port import Level

@@ -7,8 +7,8 @@ from msgspec import structs
 from holdfast.core.orders import OpenOrder, TargetOrder
 from holdfast.core.pauses import MarketPause
 from holdfast.core.plan import Plan, PlanPolicy, plan
+from holdfast.jobs.account_view import AccountView
 from holdfast.jobs.deciding import Decisions
-from holdfast.jobs.observing import AccountView
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.venue_watch import VenueWatch
 

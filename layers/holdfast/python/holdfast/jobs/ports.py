@@ -2,19 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from holdfast.core.market import MarketRules
 from holdfast.core.strategy import Strategy
+from holdfast.jobs.account_view import LastLook
 from holdfast.jobs.throttle import Throttle
 from holdfast.state.markets import MarketConfig, quoted_markets
 from holdfast.state.port import Store
 from holdfast.state.switches import SwitchBoard
 from holdfast.telemetry.port import Telemetry
 from holdfast.venues.port import Access, Redeems, Venue, VenueStatus
-
-if TYPE_CHECKING:
-    from holdfast.jobs.reading import LastLook
 
 
 @dataclass(slots=True)
@@ -64,7 +61,7 @@ class Cache:
     said_at_ms: dict[str, int] = field(default_factory=dict)
     sellable: dict[str, int] = field(default_factory=dict)
     disagrees_since_ms: dict[str, int] = field(default_factory=dict)
-    look: "LastLook | None" = None
+    look: LastLook | None = None
     idle_at_ms: int = 0
     redeemable_listed_at_ms: int = 0
     access: "AccessSeen" = field(default_factory=lambda: AccessSeen())

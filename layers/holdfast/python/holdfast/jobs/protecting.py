@@ -20,6 +20,7 @@ from holdfast.core.grid import OwnGrid
 from holdfast.core.marks import mark_of
 from holdfast.core.opening import anchored
 from holdfast.core.protection import Scene, Step
+from holdfast.jobs.account_view import AccountView
 from holdfast.jobs.adopting import Adopting
 from holdfast.jobs.again import EXIT_BUDGET_MS, POLL_MS, Again
 from holdfast.jobs.asking import is_exit_asked, tell_brackets
@@ -28,7 +29,6 @@ from holdfast.jobs.closing import Closing
 from holdfast.jobs.execution import Execution
 from holdfast.jobs.exit_policy import exit_policy, exit_rules
 from holdfast.jobs.leased import back_off
-from holdfast.jobs.observing import AccountView
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.reading import are_shown, can_stand
 from holdfast.jobs.stepping import Stepping

@@ -19,8 +19,6 @@ cancelled. What no book shows (an equal order of somebody else behind ours) wait
 from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 
-from msgspec import Struct
-
 from holdfast.core.book import OrderBook
 from holdfast.core.market import Side
 from holdfast.core.orders import OpenOrder
@@ -28,7 +26,7 @@ from holdfast.core.protection import REDUCING
 from holdfast.core.reconcile import horizon_of
 from holdfast.core.requests import EntryRequest
 from holdfast.core.risk import DAY_MS, DayMark
-from holdfast.jobs.observing import AccountView
+from holdfast.jobs.account_view import AccountView
 from holdfast.jobs.ports import Ports
 from holdfast.state.brackets import Brackets
 from holdfast.state.halts import Halts
@@ -41,13 +39,6 @@ from holdfast.state.switch_set import Switches
 LOOK_AGAIN_MS = 300_000
 # As often as positions are compared with the venue's (design section 5, ledger).
 DECIDE_AGAIN_MS = 600_000
-
-
-class LastLook(Struct, frozen=True):
-    """What an account was, in a tick that had nothing to do, and when that began (our clock, UTC ms)."""
-
-    view: AccountView
-    at_ms: int
 
 
 def can_stand(view: AccountView, protected: Set[str]) -> bool:

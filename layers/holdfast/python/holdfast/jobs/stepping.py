@@ -14,6 +14,7 @@ from holdfast.core.outcomes import Placed, PlaceOutcome, Refusal, Refused
 from holdfast.core.protection import REDUCING, Policy, Step
 from holdfast.core.resolution import to_resend
 from holdfast.core.take_profit import after_acceptance, after_refusal, sellable_in_ms
+from holdfast.jobs.account_view import AccountView
 from holdfast.jobs.again import POLL_MS, Again
 from holdfast.jobs.bracket_events import BracketEvents
 from holdfast.jobs.bracket_facts import Account
@@ -22,7 +23,6 @@ from holdfast.jobs.closing import Closing
 from holdfast.jobs.execution import Execution
 from holdfast.jobs.executor import Resend
 from holdfast.jobs.leased import back_off
-from holdfast.jobs.observing import AccountView
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.protective_lanes import ProtectiveExecutor, ProtectiveWork
 from holdfast.jobs.venue_watch import VenueWatch

@@ -18,13 +18,14 @@ from holdfast.core.plan import Plan
 from holdfast.core.positions import Position
 from holdfast.core.resolution import to_resend
 from holdfast.core.risk import DayMark, InventoryStop, RiskLimits, share_failed
+from holdfast.jobs.account_view import AccountView
 from holdfast.jobs.brackets import BracketsReport
 from holdfast.jobs.deciding import Decider, Decisions
 from holdfast.jobs.entering import Entering
 from holdfast.jobs.execution import Execution
 from holdfast.jobs.executor import Executor
 from holdfast.jobs.halting import HaltCheck, risk_limits
-from holdfast.jobs.observing import AccountView, Observer
+from holdfast.jobs.observing import Observer
 from holdfast.jobs.planning import Planner
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.reading import is_idle, leaves_idle
