@@ -23,7 +23,7 @@ MOST_SECONDS = 900
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.environ.get(SWITCH) != "1", reason=f"takes five minutes (set {SWITCH}=1, or run make e2e)")
+@pytest.mark.skipif(os.environ.get(SWITCH) != "1", reason=f"takes minutes (set {SWITCH}=1, or run make e2e)")
 def test_deployed_stacks_open_protect_and_exit_positions() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "local.e2e"], cwd=ROOT, capture_output=True, text=True, timeout=MOST_SECONDS, check=False
