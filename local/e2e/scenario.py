@@ -82,8 +82,7 @@ class Scenario:
         self._teller.head("Positions are opened and protected")
         for account in self._accounts:
             account.holdfast("enter", account.venue.market(STOP))
-            for ticker in (GAIN, SIGNAL, HALT):
-                account.signal(ticker, "enter")
+            account.signal("enter", GAIN, SIGNAL, HALT)
         for account in self._accounts:
             for ticker in (STOP, GAIN, SIGNAL, HALT):
                 self._until(f"{ticker} opened", account, partial(_is_opened, account, ticker))
@@ -144,7 +143,7 @@ class Scenario:
         for account in self._accounts:
             account.venue.move(GAIN, 62, 64)
             account.venue.move(STOP, 42, 44)
-            account.signal(SIGNAL, "exit")
+            account.signal("exit", SIGNAL)
         for account in self._accounts:
             for ticker in () if account is self._hit else (GAIN, STOP, SIGNAL):
                 self._until_closed(account, ticker)
@@ -168,7 +167,7 @@ class Scenario:
         self._teller.head("The owner halts, with two positions open")
         for account in self._accounts:
             account.holdfast("switches", "set", "halt=true")
-            account.signal(LATE, "enter")
+            account.signal("enter", LATE)
         for account in self._accounts:
             self._until("no quotes", account, partial(_is_unquoted, account))
             self._until("the refusal", account, partial(_waits_for_halt, account))
