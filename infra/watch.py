@@ -13,12 +13,7 @@ from constructs import Construct
 from holdfast.deployed import alarm_topic_name, dashboard_name
 from infra.alarms import Watched, watched
 from infra.dashboard import rows
-from infra.settings import BUILDS, Deployment
-
-
-def _is_known(one: Watched, deployment: Deployment) -> bool:
-    """The stand-in for AWS that runs functions on this machine knows no alarms on expressions."""
-    return deployment.build_for == BUILDS[0] or not isinstance(one.metric, cloudwatch.MathExpression)
+from infra.settings import Deployment
 
 
 class WatchStack(cdk.Stack):
@@ -28,7 +23,7 @@ class WatchStack(cdk.Stack):
         super().__init__(scope, construct_id, description="Holdfast: alarms and dashboard", **given)
         self._stage = deployment.stage
         mails = SnsAction(self._add_topic(deployment.email))
-        alarms = [self._add_alarm(one, mails) for one in watched(deployment, self.region) if _is_known(one, deployment)]
+        alarms = [self._add_alarm(one, mails) for one in watched(deployment, self.region)]
         cloudwatch.Dashboard(
             self,
             "Dashboard",
