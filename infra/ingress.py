@@ -71,7 +71,7 @@ class IngressStack(cdk.Stack):
             self,
             self._deployment,
             Function.WEBHOOK,
-            layers=list(add_layers(self, self._deployment, set(FUNCTIONS[Function.WEBHOOK.value])).values()),
+            layers=list(add_layers(self, self._deployment, set(FUNCTIONS[Function.WEBHOOK])).values()),
             timeout_seconds=TIMEOUT_SECONDS,
             environment={
                 SIGNALS_QUEUE_URL_VARIABLE: account_queue + queue_name(stage, Function.SIGNALS),

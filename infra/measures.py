@@ -59,7 +59,7 @@ class Measures:
         filled = [f"FILL({key}, 0)" for key in named]
         return cloudwatch.MathExpression(
             expression=f"MAX([{', '.join(filled)}])" if largest else " + ".join(filled),
-            using_metrics=named,  # type: ignore[arg-type]
+            using_metrics=named,
             label=name,
             period=cdk.Duration.seconds(period),
         )

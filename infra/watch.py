@@ -29,7 +29,7 @@ class WatchStack(cdk.Stack):
             "Dashboard",
             dashboard_name=dashboard_name(self._stage, self.region),
             default_interval=cdk.Duration.hours(6),
-            widgets=[[cloudwatch.AlarmStatusWidget(alarms=alarms, width=24, title="Alarms")], *rows(deployment)],  # type: ignore[list-item]
+            widgets=[[cloudwatch.AlarmStatusWidget(alarms=alarms, width=24, title="Alarms")], *rows(deployment)],
         )
 
     def _add_topic(self, email: str) -> sns.Topic:

@@ -100,8 +100,7 @@ def open_venue(
         from holdfast.venues.kalshi.auth import Signer
 
         key_id, private_key = _credentials(secrets, account.secret_name, "key_id", "private_key")
-        signer = Signer(key_id, private_key)
-        return KalshiVenue(_kalshi_settings(account), signer, transport, clock, meter)
+        return KalshiVenue(_kalshi_settings(account), Signer(key_id, private_key), transport, clock, meter)
     if account.venue == "polymarket":
         from holdfast.venues.polymarket.adapter import PolymarketVenue
         from holdfast.venues.polymarket.headers import ApiCredentials
