@@ -3,6 +3,7 @@ their permissions, and local venues over HTTP. Whatever is broken is one line th
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -340,9 +341,10 @@ def test_functions_that_fail_are_named_and_the_account_is_looked_at_from_here(
 
 def test_errors_of_the_last_hour_and_a_missing_function_are_named(holdfast: Holdfast, deployed: Deployed) -> None:
     name = function_name(deployed.stage, Function.BRACKETS)
+    # Not of this second, which the stand-in leaves out.
+    errors = {"MetricName": "Errors", "Value": 3, "Timestamp": datetime.now(UTC) - timedelta(minutes=1)}
     deployed.clients(US).of("cloudwatch").put_metric_data(
-        Namespace="AWS/Lambda",
-        MetricData=[{"MetricName": "Errors", "Dimensions": [{"Name": "FunctionName", "Value": name}], "Value": 3}],
+        Namespace="AWS/Lambda", MetricData=[errors | {"Dimensions": [{"Name": "FunctionName", "Value": name}]}]
     )
     assert only(holdfast(KAL))[2] == f"{name} ended by 3 errors within an hour: /aws/lambda/{name} says why"
     del deployed.api.functions[US, name]
