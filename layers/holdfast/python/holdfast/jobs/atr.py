@@ -13,7 +13,6 @@ from holdfast.core.errors import (
     BudgetExhaustedError,
     InvalidInputError,
     VenueError,
-    VenueRateLimitedError,
     VenueRefusedError,
 )
 from holdfast.core.market import Side
@@ -51,8 +50,7 @@ class AtrReads:
         except BudgetExhaustedError as error:
             return AtrReading(None, str(error), asked=False)
         except (VenueError, InvalidInputError) as error:
-            if isinstance(error, VenueRateLimitedError):
-                back_off(self._ports)
+            back_off(self._ports, error)
             self._failed = "" if isinstance(error, (VenueRefusedError, InvalidInputError)) else str(error)
             return AtrReading(None, f"its candles could not be read: {error}")
         if atr is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from holdfast.clock import Clock
 from holdfast.core.bracket import NakedClass
-from holdfast.core.errors import HoldfastError, StoreError, VenueRateLimitedError
+from holdfast.core.errors import HoldfastError, StoreError
 from holdfast.core.positions import LedgerKind
 from holdfast.jobs.access import report_access
 from holdfast.jobs.account_view import AccountView, LastLook
@@ -78,8 +78,7 @@ def check_brackets(
     except HoldfastError as error:
         ended(report, tick.ports, JOB, error, job=JOB)
         tick.say_unseen()
-        if isinstance(error, VenueRateLimitedError):
-            back_off(tick.ports)
+        back_off(tick.ports, error)
     finally:
         report.calls = Counter(ports.throttle.calls)
         let_go(tick.ports, tick.writes.lease)

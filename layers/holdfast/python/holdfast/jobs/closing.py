@@ -11,7 +11,6 @@ from holdfast.core.errors import (
     BudgetExhaustedError,
     ConditionFailedError,
     VenueError,
-    VenueRateLimitedError,
 )
 from holdfast.core.positions import Position
 from holdfast.core.protection import source_of
@@ -160,9 +159,8 @@ class Closing:
         try:
             listed = self._ports.venue.positions()
         except (VenueError, BudgetExhaustedError) as error:
-            if isinstance(error, VenueRateLimitedError):
-                # It is stored, and ends nothing: others may have a stop under way.
-                back_off(self._ports)
+            # A 429 is stored, and ends nothing: others may have a stop under way.
+            back_off(self._ports, error)
             self._ports.telemetry.event("UPKEEP_FAILED", Level.WARNING, what="positions", error=str(error))
             return None
         return {position.market: position.size for position in listed}

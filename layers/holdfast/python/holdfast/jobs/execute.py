@@ -4,7 +4,7 @@ from collections import Counter
 from time import perf_counter_ns
 
 from holdfast.clock import Clock
-from holdfast.core.errors import HoldfastError, StoreError, VenueRateLimitedError
+from holdfast.core.errors import HoldfastError, StoreError
 from holdfast.jobs.brackets import check_brackets
 from holdfast.jobs.leased import back_off, begin, ended, let_go, skipped
 from holdfast.jobs.ports import Ports
@@ -37,12 +37,10 @@ def execute(account: Account, ports: Ports, clock: Clock, *, scheduled_at_ms: in
     tick = Tick(ports, clock, lease, halting, *halting.of(items), report)
     try:
         tick.run()
-    except VenueRateLimitedError as error:
-        ended(report, tick.ports, JOB, error)
-        back_off(tick.ports)
     except HoldfastError as error:
         # Whatever it is, the next tick starts afresh from what the venue and the store say then.
         ended(report, tick.ports, JOB, error)
+        back_off(tick.ports, error)
     finally:
         report.calls, report.waited_ms = Counter(ports.throttle.calls), ports.throttle.waited_ms
         let_go(tick.ports, tick.writes.lease)

@@ -3,7 +3,7 @@
 from typing import Protocol, TypeVar
 
 from holdfast.clock import Clock
-from holdfast.core.errors import StoreError
+from holdfast.core.errors import StoreError, VenueRateLimitedError
 from holdfast.jobs.ports import Ports
 from holdfast.jobs.writes import LEASE_MS
 from holdfast.state.halts import Halting
@@ -55,12 +55,14 @@ def ended(report: SomeReport, ports: Ports, of: str, error: Exception, **said: s
     return report
 
 
-def back_off(ports: Ports) -> None:
-    """Store the back-off after a refused read; where the store does not answer, the next tick is refused again."""
+def back_off(ports: Ports, error: Exception) -> None:
+    """Store the back-off where a read failed with 429; where the store does not answer, the next is refused again."""
+    if not isinstance(error, VenueRateLimitedError):
+        return
     try:
         ports.throttle.refused("read")
-    except StoreError as error:
-        ports.telemetry.event("BACKOFF_NOT_STORED", Level.WARNING, error=str(error))
+    except StoreError as lost:
+        ports.telemetry.event("BACKOFF_NOT_STORED", Level.WARNING, error=str(lost))
 
 
 def let_go(ports: Ports, lease: Lease) -> None:

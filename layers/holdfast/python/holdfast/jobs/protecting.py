@@ -13,7 +13,7 @@ from holdfast.clock import Clock
 from holdfast.core.blacklist import BlacklistPolicy
 from holdfast.core.book import OrderBook, without_ours
 from holdfast.core.bracket import Bracket, BracketState, NakedClass
-from holdfast.core.errors import BudgetExhaustedError, InvalidInputError, VenueError, VenueRateLimitedError
+from holdfast.core.errors import BudgetExhaustedError, InvalidInputError, VenueError
 from holdfast.core.exiting import step
 from holdfast.core.exits import Decision, decide
 from holdfast.core.grid import OwnGrid
@@ -127,8 +127,7 @@ class Protecting:
             known = self._brackets.open()
             return self._pass(known, self._observe(), hot)
         except (VenueError, BudgetExhaustedError) as error:
-            if isinstance(error, VenueRateLimitedError):
-                back_off(self._ports)
+            back_off(self._ports, error)
             self._event("LOOK_FAILED", Level.WARNING, error=str(error), markets=sorted(hot))
             return Again(hot, POLL_MS)
 
@@ -225,8 +224,7 @@ class Protecting:
             for market, said in self._ports.venue.price_evidence(unsure, since_ms):
                 found[market] = said  # noqa: PERF403 - what was read before an error counts
         except (VenueError, BudgetExhaustedError) as error:
-            if isinstance(error, VenueRateLimitedError):
-                back_off(self._ports)
+            back_off(self._ports, error)
             self._event("EVIDENCE_UNREADABLE", Level.WARNING, error=str(error), markets=len(unsure) - len(found))
         # Reads take time, and a book that has grown old meanwhile is no price any more.
         now_ms = self._clock.now_ms()
@@ -251,8 +249,7 @@ class Protecting:
         try:
             books = self._ports.venue.books(markets)
         except VenueError as error:
-            if isinstance(error, VenueRateLimitedError):
-                back_off(self._ports)
+            back_off(self._ports, error)
             self._event("BOOKS_UNREADABLE", Level.WARNING, error=str(error), markets=len(markets))
             return {}
         self._note_gone(markets, books)

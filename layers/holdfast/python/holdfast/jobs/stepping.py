@@ -6,7 +6,7 @@ from msgspec import structs
 
 from holdfast.clock import Clock
 from holdfast.core.bracket import Bracket, Lacking
-from holdfast.core.errors import BudgetExhaustedError, VenueError, VenueRateLimitedError
+from holdfast.core.errors import BudgetExhaustedError, VenueError
 from holdfast.core.exiting import after_attempt, after_undoing
 from holdfast.core.market import Side
 from holdfast.core.orders import OpenOrder, TargetOrder, TimeInForce
@@ -280,8 +280,7 @@ class Stepping:
         try:
             found = self._ports.venue.market_rules(markets)
         except (VenueError, BudgetExhaustedError) as error:
-            if isinstance(error, VenueRateLimitedError):
-                back_off(self._ports)
+            back_off(self._ports, error)
             self._event("UPKEEP_FAILED", Level.WARNING, what="markets", error=str(error))
             return
         self._ports.cache.rules = {**self._ports.cache.rules, **found}

@@ -76,7 +76,7 @@ class Upkeep:
             if not held <= cache.rules.keys():
                 raise
             # By the rules that are known a stop goes out; the list can wait.
-            back_off(self._ports)
+            back_off(self._ports, error)
             self._event("UPKEEP_FAILED", Level.WARNING, what="markets", error=str(error))
             return
         if rules is None and not cache.rules:

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from holdfast.clock import Clock
 from holdfast.core.book import Top
-from holdfast.core.errors import BudgetExhaustedError, VenueError, VenueRateLimitedError
+from holdfast.core.errors import BudgetExhaustedError, VenueError
 from holdfast.core.orders import TargetOrder
 from holdfast.core.outcomes import Outcome, Refusal, Refused
 from holdfast.core.skew import ClockReading, SkewVerdict, certain_skew, judge
@@ -100,9 +100,8 @@ class VenueWatch:
         try:
             status: VenueStatus = self._ports.venue.status()
         except (VenueError, BudgetExhaustedError) as error:
-            if isinstance(error, VenueRateLimitedError):
-                # It is stored, and ends nothing: a stop may be due.
-                back_off(self._ports)
+            # A 429 is stored, and ends nothing: a stop may be due.
+            back_off(self._ports, error)
             self._event("UPKEEP_FAILED", Level.WARNING, what="status", error=str(error))
             return
         self._seen.status, self._seen.read_at_ms = status, self._clock.now_ms()
